@@ -1,0 +1,278 @@
+"""Reading and writing files so that a half-written file is never taken for a whole one.
+
+Every writer here writes to a temporary name in the folder of the final file, flushes it to disk
+and renames it. Readers stream: memory is bounded by one line or one batch, never by the file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+import orjson
+
+from livecc.errors import LiveccError
+
+JSON_LINES_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+MAX_LINE_BYTES = 256 * 2**20
+ZSTD_LEVEL = 3
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success fsync it and rename it to `path`.
+
+    On any error, KeyboardInterrupt included, the temporary file is removed and `path` is left as
+    it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        _fsync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def open_atomic(path: Path | str) -> Iterator[IO[bytes]]:
+    """A binary stream to `path`, compressed by its suffix (`.gz`, `.zst`), renamed when whole.
+
+    Compressed bytes depend on the content alone: no file name or time goes into the header.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as raw:
+        name = str(path)
+        if name.endswith(".gz"):
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
+                yield cast(IO[bytes], stream)
+        elif name.endswith(".zst"):
+            import zstandard
+
+            compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+            with compressor.stream_writer(raw, closefd=False) as stream:
+                yield cast(IO[bytes], stream)
+        else:
+            yield raw
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write a small file atomically."""
+    with open_atomic(path) as stream:
+        stream.write(data)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write a small indented JSON file atomically; keys keep their order."""
+    write_bytes(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file the workflow wrote.
+
+    Raises LiveccError when it is missing or not JSON.
+    """
+    path = Path(path)
+    try:
+        return orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise LiveccError(f"{path}: no such file") from None
+    except orjson.JSONDecodeError as error:
+        raise LiveccError(f"{path}: not valid JSON ({error})") from None
+
+
+def shard_name(path: Path | str) -> str:
+    """The stem of an input file: its name without `.jsonl`, `.jsonl.gz` or `.jsonl.zst`.
+
+    Raises LiveccError for any other suffix.
+    """
+    name = Path(path).name
+    for suffix in sorted(JSON_LINES_SUFFIXES, key=len, reverse=True):
+        if name.endswith(suffix) and len(name) > len(suffix):
+            return name.removesuffix(suffix)
+    raise LiveccError(
+        f"{path}: not a JSON-lines file; its name must end in {', '.join(JSON_LINES_SUFFIXES)}"
+    )
+
+
+class BrokenFileError(LiveccError):
+    """A file ends, or breaks, in the middle; the lines before that point were yielded."""
+
+
+def read_lines(path: Path | str) -> Iterator[tuple[int, bytes | None]]:
+    """Yield (line number from 1, line without its newline) of a plain, gzip or zstd file.
+
+    A line longer than MAX_LINE_BYTES is yielded as None, so that one runaway line cannot fill the
+    memory. Raises BrokenFileError after the last readable line of a file whose compression is
+    broken or cut, and LiveccError when it cannot be opened.
+    """
+    path = Path(path)
+    try:
+        raw: BinaryIO = path.open("rb", buffering=2**20)
+    except OSError as error:
+        raise LiveccError(f"{path}: cannot be read ({error.strerror})") from None
+    number = 0
+    with raw:
+        try:
+            stream = _decompressed(path, raw)
+            while True:
+                line = stream.readline(MAX_LINE_BYTES)
+                if not line:
+                    return
+                number += 1
+                if line.endswith(b"\n"):
+                    yield number, line[:-1]
+                elif len(line) >= MAX_LINE_BYTES:
+                    while line and not line.endswith(b"\n"):
+                        line = stream.readline(MAX_LINE_BYTES)
+                    yield number, None
+                else:
+                    yield number, line
+        except (EOFError, zlib.error, OSError) as error:
+            raise BrokenFileError(f"{path}: broken after line {number} ({error})") from None
+
+
+def _decompressed(path: Path, raw: BinaryIO) -> IO[bytes]:
+    name = path.name
+    if name.endswith(".gz"):
+        return cast(IO[bytes], io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=raw)), 2**20))
+    if name.endswith(".zst"):
+        import zstandard
+
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        return cast(IO[bytes], io.BufferedReader(cast(Any, _ZstdReader(reader, zstandard)), 2**20))
+    return raw
+
+
+class _ZstdReader(io.RawIOBase):
+    """Gives a zstd stream the error type of the other formats, and notices a cut frame."""
+
+    def __init__(self, reader: Any, zstandard: Any) -> None:
+        self._reader = reader
+        self._zstandard = zstandard
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return int(self._reader.readinto(buffer))
+        except self._zstandard.ZstdError as error:
+            raise EOFError(str(error)) from None
+
+
+def read_jsonl(path: Path | str) -> Iterator[Any]:
+    """Records of a JSON-lines file the workflow itself wrote.
+
+    Raises LiveccError naming the line when one is not JSON: the file was changed by hand or comes
+    from a broken disk, and the message says to remove it so that it is made again.
+    """
+    for number, line in read_lines(path):
+        try:
+            yield orjson.loads(line or b"")
+        except orjson.JSONDecodeError as error:
+            raise LiveccError(
+                f"{path}, line {number}: not valid JSON ({error}); remove the file to make it again"
+            ) from None
+
+
+class TableWriter:
+    """Writes a Parquet table batch by batch under a declared schema; use as a context manager.
+
+    Rows are buffered until `rows_per_group` and then written as one row group.
+    """
+
+    def __init__(self, path: Path | str, schema: Any, rows_per_group: int = 65_536) -> None:
+        self.path = Path(path)
+        self.schema = schema
+        self.rows_per_group = rows_per_group
+        self._columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+        self._buffered = 0
+
+    def __enter__(self) -> TableWriter:
+        import pyarrow.parquet
+
+        self._atomic = atomic_path(self.path)
+        temporary = self._atomic.__enter__()
+        self._writer = pyarrow.parquet.ParquetWriter(temporary, self.schema, compression="zstd")
+        return self
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Append one row; a column that is not in `row` is null."""
+        for name, column in self._columns.items():
+            column.append(row.get(name))
+        self._buffered += 1
+        if self._buffered >= self.rows_per_group:
+            self._flush()
+
+    def write_columns(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Append many rows given by column; every column of the schema must be there."""
+        for name, column in self._columns.items():
+            column.extend(columns[name])
+        self._buffered += len(columns[self.schema.names[0]])
+        if self._buffered >= self.rows_per_group:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow
+
+        if self._buffered:
+            self._writer.write_table(pyarrow.table(self._columns, schema=self.schema))
+            for column in self._columns.values():
+                column.clear()
+            self._buffered = 0
+
+    def __exit__(self, *exception: Any) -> None:
+        if exception[0] is None:
+            self._flush()
+        self._writer.close()
+        self._atomic.__exit__(*exception)
+
+
+def write_table(path: Path | str, schema: Any, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows to a Parquet file atomically."""
+    with TableWriter(path, schema) as writer:
+        for row in rows:
+            writer.write(row)
+
+
+def read_table(path: Path | str, columns: Sequence[str] | None = None) -> Any:
+    """The `pyarrow.Table` of a Parquet file the workflow wrote.
+
+    Raises LiveccError when the file cannot be read.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        # memory_map off: on network file systems a mapped file that is replaced raises SIGBUS.
+        return pyarrow.parquet.ParquetFile(path).read(columns=columns)
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise LiveccError(
+            f"{path}: cannot be read as a Parquet table ({error}); remove it to make it again"
+        ) from None
+
+
+def read_rows(path: Path | str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The rows of a Parquet file, as dicts."""
+    return cast(list[dict[str, Any]], read_table(path, columns).to_pylist())

@@ -1,0 +1,95 @@
+"""The records that travel between stages, each declared once.
+
+A *transcript* holds all words of one video; a *clip* is a span of it. The text of a clip, and the
+text before it, are derived from the span and never stored, because storing `previous` for every
+clip makes a file grow with the square of a video's length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All words of one video.
+
+    `start` and `end` are seconds from the beginning of the video, one pair per word. Words may be
+    empty strings in paper mode only, where a double space in a caption makes an empty word.
+    """
+
+    video: str
+    title: str
+    category: str
+    words: Sequence[str]
+    start: Sequence[float]
+    end: Sequence[float]
+
+    def text(self, first: int, last: int) -> str:
+        """The words [first, last), joined by one space."""
+        return " ".join(self.words[first:last])
+
+    def to_json(self) -> bytes:
+        """One JSON object without a newline; numpy arrays are accepted for the times."""
+        return orjson.dumps(
+            {
+                "video": self.video,
+                "title": self.title,
+                "category": self.category,
+                "words": self.words,
+                "start": self.start,
+                "end": self.end,
+            },
+            option=orjson.OPT_SERIALIZE_NUMPY,
+        )
+
+    @classmethod
+    def from_json(cls, line: bytes) -> Transcript:
+        """Inverse of `to_json`; the file is one the workflow wrote, so it is not re-checked."""
+        return cls.from_mapping(orjson.loads(line))
+
+    @classmethod
+    def from_mapping(cls, record: Mapping[str, Any]) -> Transcript:
+        return cls(
+            record["video"],
+            record["title"],
+            record["category"],
+            record["words"],
+            record["start"],
+            record["end"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The words [first_word, last_word) of a video's transcript.
+
+    `start` is where its first word starts and `end` where its last word ends, in seconds.
+    """
+
+    video: str
+    first_word: int
+    last_word: int
+    start: float
+    end: float
+
+    @property
+    def id(self) -> str:
+        return clip_id(self.video, self.first_word, self.last_word)
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+    @property
+    def n_words(self) -> int:
+        return self.last_word - self.first_word
+
+
+def clip_id(video: str, first_word: int, last_word: int) -> str:
+    """`{video}#{first_word}-{last_word}`, the last word exclusive."""
+    return f"{video}#{first_word}-{last_word}"

@@ -1,0 +1,83 @@
+"""The declared schema of every Parquet table (docs/data-formats.md describes the columns)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+# Columns that every score table carries after its item id: `status` is ok or failed.
+STATUS = (("status", "string"), ("reason", "string"))
+
+_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
+    # One row per input line, broken ones included.
+    "videos": (
+        ("line", "int64"),
+        ("video", "string"),
+        *STATUS,
+        ("caption_lines", "int32"),
+        ("skipped_lines", "int32"),
+        ("skipped_reasons", "string"),
+        ("words", "int32"),
+        ("clips", "int32"),
+        ("short_spans", "int32"),
+        ("seconds", "float64"),
+    ),
+    "clips": (
+        ("clip", "string"),
+        ("video", "string"),
+        ("first_word", "int32"),
+        ("last_word", "int32"),
+        ("start", "float64"),
+        ("end", "float64"),
+        ("words_per_second", "float64"),
+        *STATUS,
+    ),
+    "identify_language": (
+        ("clip", "string"),
+        *STATUS,
+        ("language", "string"),
+        ("language_confidence", "float64"),
+    ),
+    "score_lm_loss": (
+        ("clip", "string"),
+        *STATUS,
+        ("lm_loss", "float64"),
+        ("tokens", "int32"),
+        ("prompt_tokens", "int32"),
+        ("dropped_context_words", "int32"),
+    ),
+    "score_talking_head": (
+        ("video", "string"),
+        *STATUS,
+        ("talking_head", "float64"),
+        ("frames", "int32"),
+    ),
+    "decisions": (
+        ("clip", "string"),
+        ("video", "string"),
+        ("seconds", "float64"),
+        ("kept", "bool"),
+        ("rule", "string"),
+        ("why", "string"),
+        ("words_per_second", "float64"),
+        ("language", "string"),
+        ("language_confidence", "float64"),
+        ("lm_loss", "float64"),
+        ("talking_head", "float64"),
+    ),
+}
+
+
+@cache
+def schema(table: str) -> Any:
+    """The `pyarrow.Schema` of a table."""
+    import pyarrow
+
+    types = {
+        "string": pyarrow.string(),
+        "int32": pyarrow.int32(),
+        "int64": pyarrow.int64(),
+        "float64": pyarrow.float64(),
+        "bool": pyarrow.bool_(),
+    }
+    return pyarrow.schema([(name, types[kind]) for name, kind in _TABLES[table]])
