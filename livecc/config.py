@@ -1,0 +1,320 @@
+"""Reading and checking the configuration: what is wrong is said before any job starts.
+
+The configuration is a plain dict, as Snakemake merges it: config.yaml holds every default, the
+files given on the command line overwrite single keys.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import math
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from livecc.errors import LiveccError
+from livecc.files import shard_name
+from livecc.thresholds import RULES, Rule, parse_rules, rules_to_json, union
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCHEMA_FILE = REPOSITORY / "schemas" / "config.schema.yaml"
+DEFAULTS_FILE = REPOSITORY / "config.yaml"
+
+#: Track -> the score stages it runs, in order.
+TRACK_STAGES: dict[str, tuple[str, ...]] = {
+    "pretrain": ("identify_language", "score_lm_loss", "score_talking_head"),
+}
+#: Score stage -> the rule of a selection that its score decides.
+STAGE_RULE = {
+    "identify_language": "language",
+    "score_lm_loss": "lm_loss",
+    "score_talking_head": "talking_head",
+}
+#: Folder names inside results/{track}/ that a selection may not take.
+RESERVED_NAMES = ("transcripts", "clips", "videos", "scores", "logs", "cache", "models")
+
+
+def load(files: Iterable[Path | str] = ()) -> dict[str, Any]:
+    """The defaults with `files` laid over them, checked.
+
+    Raises LiveccError when a file cannot be read or a setting is wrong.
+    """
+    config = read_yaml(DEFAULTS_FILE)
+    for file in files:
+        _overlay(config, read_yaml(file))
+    check(config)
+    return config
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """The mapping in a YAML file; raises LiveccError when there is none."""
+    try:
+        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LiveccError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise LiveccError(f"{path}: not valid YAML: {error}") from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise LiveccError(f"{path}: must hold keys and values, not a {type(value).__name__}")
+    return value
+
+
+def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Lay `over` upon `base` in place, mapping by mapping, as Snakemake merges its config files."""
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _overlay(base[key], value)
+        else:
+            base[key] = value
+
+
+# --- checking ----------------------------------------------------------------------------------
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raise LiveccError naming each wrong setting: value, what is allowed, nearest known key."""
+    problems = list(_schema_problems(config)) or list(_other_problems(config))
+    if problems:
+        raise LiveccError("Configuration: " + "\n".join(problems))
+
+
+@cache
+def _validator() -> Any:
+    import jsonschema
+
+    return jsonschema.Draft202012Validator(read_yaml(SCHEMA_FILE))
+
+
+def _schema_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    errors = sorted(_validator().iter_errors(config), key=lambda error: list(map(str, error.path)))
+    for error in errors:
+        yield from _explain(error)
+
+
+def _explain(error: Any) -> Iterator[str]:
+    key = ".".join(map(str, error.absolute_path)) or "the top level"
+    value = error.instance
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        for name in sorted(set(value) - set(known), key=str):
+            path = ".".join([*map(str, error.absolute_path), str(name)])
+            given = textwrap.shorten(repr(value[name]), 60)
+            nearest = _nearest(str(name), known)
+            yield f"{path}: unknown key (set to {given}){nearest}; known here: {', '.join(known)}"
+    elif error.validator == "anyOf":
+        # The branch of the value's own kind has the useful message: a mapping's wrong key, say.
+        same_kind = [
+            inner
+            for inner in error.context
+            if isinstance(value, dict) and inner.validator not in ("type", "enum")
+        ]
+        if same_kind:
+            for inner in same_kind:
+                yield from _explain(inner)
+        else:
+            yield f"{key}: {value!r} is not allowed; it must be {_describe(error.schema)}"
+    elif error.validator == "required":
+        missing = [name for name in error.validator_value if name not in value]
+        yield f"{key}: {', '.join(missing)} is missing"
+    elif error.validator == "enum":
+        allowed = [str(choice) for choice in error.validator_value]
+        nearest = _nearest(str(value), allowed)
+        yield f"{key}: {value!r} is not allowed{nearest}; allowed: {', '.join(allowed)}"
+    else:
+        yield f"{key}: {value!r} is not allowed; it must be {_describe(error.schema)}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" (did you mean {match[0]!r}?)" if match else ""
+
+
+_TYPE_NAMES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_LIMITS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "greater than {}",
+    "minLength": "not empty",
+    "minItems": "not empty",
+}
+
+
+def _describe(schema: Mapping[str, Any]) -> str:
+    """What a value must be, in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return _describe(_validator().schema["$defs"][name])
+    if "anyOf" in schema:
+        return " or ".join(_describe(branch) for branch in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    words = [_TYPE_NAMES[schema["type"]]]
+    words += [text.format(schema[key]) for key, text in _LIMITS.items() if key in schema]
+    return ", ".join(words)
+
+
+def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    yield from _not_finite(config, ())
+    clip = config["clip_captions"]
+    if clip["min_clip_seconds"] > clip["max_clip_seconds"]:
+        yield _min_max(
+            "clip_captions.min_clip_seconds", clip, "min_clip_seconds", "max_clip_seconds"
+        )
+    for name, selection in config["selections"].items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name)):
+            yield (
+                f"selections.{name}: a selection's name is a folder name: letters, digits, - and _ "
+                "only, a letter or digit first"
+            )
+        if name in RESERVED_NAMES:
+            yield f"selections.{name}: this name is taken; not allowed: {', '.join(RESERVED_NAMES)}"
+        for track, thresholds in (selection or {}).items():
+            yield from _band_problems(f"selections.{name}.{track}", thresholds or {})
+    for stage in STAGE_RULE:
+        gate = config[stage].get("gate")
+        if isinstance(gate, Mapping):
+            yield from _band_problems(f"{stage}.gate", gate)
+    yield from _input_problems(config)
+
+
+def _not_finite(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _not_finite(inner, (*path, str(key)))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{'.'.join(path)}: {value} is not allowed; it must be a finite number"
+
+
+def _band_problems(path: str, thresholds: Mapping[str, Any]) -> Iterator[str]:
+    for rule, bounds in thresholds.items():
+        if not isinstance(bounds, Mapping):
+            continue
+        for upper in ("max", "below"):
+            if {"min", upper} <= bounds.keys() and bounds["min"] > bounds[upper]:
+                yield _min_max(f"{path}.{rule}.min", bounds, "min", upper)
+
+
+def _min_max(path: str, values: Mapping[str, Any], low: str, high: str) -> str:
+    return f"{path}: {values[low]} is greater than {high} {values[high]}; swap them"
+
+
+def _input_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    with_input = [name for name, track in config["tracks"].items() if track["inputs"]]
+    if not with_input:
+        yield (
+            "tracks: no input; name your JSON-lines files in tracks.pretrain.inputs, "
+            "or try the demo (make demo)"
+        )
+    for name in with_input:
+        try:
+            shards(config, name)
+        except LiveccError as error:
+            yield str(error)
+        if not Path(config["tracks"][name]["videos"]).is_dir():
+            yield (
+                f"tracks.{name}.videos: {config['tracks'][name]['videos']!r} is no folder; give "
+                'the folder that the "video" paths of the records are relative to'
+            )
+        if not selections(config, name):
+            yield f"selections: no selection has thresholds for {name}; add selections.NAME.{name}"
+
+
+# --- what the rules ask --------------------------------------------------------------------------
+
+
+def active_tracks(config: Mapping[str, Any]) -> list[str]:
+    """The tracks that have inputs, in the order of TRACK_STAGES."""
+    return [name for name in TRACK_STAGES if config["tracks"].get(name, {}).get("inputs")]
+
+
+def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
+    """Shard name -> input file of a track, sorted by name.
+
+    Raises LiveccError when a pattern matches no file, a file is not JSON lines, or two files have
+    the same stem.
+    """
+    found: dict[str, str] = {}
+    for number, pattern in enumerate(config["tracks"][track]["inputs"]):
+        key = f"tracks.{track}.inputs[{number}]"
+        # Path.glob takes no absolute pattern.
+        files = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207
+        if not files:
+            raise LiveccError(f"{key}: {pattern!r} matches no file{_nearest_file(pattern)}")
+        for file in files:
+            name = shard_name(file)
+            # One file reached by two patterns is one shard.
+            if name in found and Path(found[name]).resolve() != Path(file).resolve():
+                raise LiveccError(
+                    f"{key}: {file} and {found[name]} are both shard {name!r}; "
+                    "rename one: a shard is named by its file's stem"
+                )
+            if not re.fullmatch(r"[^/\s\"'\\{}#]+", name):
+                raise LiveccError(
+                    f"{key}: {file}: a shard's name may have no white space, quotes, braces or #"
+                )
+            found.setdefault(name, file)
+    return dict(sorted(found.items()))
+
+
+def _nearest_file(pattern: str) -> str:
+    folder = Path(pattern).expanduser().parent
+    if glob.has_magic(str(folder)):
+        return ""
+    if not folder.is_dir():
+        return f"; the folder {folder} does not exist"
+    return _nearest(Path(pattern).name, sorted(entry.name for entry in folder.iterdir()))
+
+
+def active_stages(config: Mapping[str, Any], track: str) -> list[str]:
+    """The score stages of a track that are switched on, in order."""
+    return [stage for stage in TRACK_STAGES[track] if config[stage]["enabled"]]
+
+
+def active_rules(config: Mapping[str, Any], track: str) -> list[str]:
+    """The rules that have a score to look at, in the order they are applied."""
+    scored = {STAGE_RULE[stage] for stage in active_stages(config, track)}
+    return [rule for rule in RULES if rule == "words_per_second" or rule in scored]
+
+
+def selections(config: Mapping[str, Any], track: str) -> dict[str, dict[str, Any]]:
+    """Selection name -> its thresholds for the track; selections set to null are left out."""
+    return {
+        name: selection[track]
+        for name, selection in config["selections"].items()
+        if selection and selection.get(track) is not None
+    }
+
+
+def gate(config: Mapping[str, Any], track: str, stage: str) -> dict[str, Any]:
+    """The thresholds, on earlier scores, of the items that a stage scores.
+
+    `auto` is the union of what the track's selections keep. A selection that keeps unscored clips
+    (`on_unscored: keep`) only loosens a gate through its own thresholds.
+    """
+    setting = config[stage]["gate"]
+    stages = active_stages(config, track)
+    earlier = ["words_per_second", *(STAGE_RULE[s] for s in stages[: stages.index(stage)])]
+    if setting == "none":
+        return {}
+    if setting == "auto":
+        bands: list[Mapping[str, Rule]] = [
+            parse_rules(thresholds, earlier) for thresholds in selections(config, track).values()
+        ]
+        return rules_to_json(union(bands))
+    return rules_to_json(parse_rules(setting, earlier))

@@ -1,0 +1,58 @@
+"""Names for "what is scored" and "how": the two halves of a score cache's key.
+
+A stage's fingerprint covers everything that can change its numbers: scorer version, model and its
+weights, prompt text, numeric options. It does not cover batch sizes, paths or devices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+KEY_BYTES = 16
+
+
+def fingerprint(**parts: Any) -> str:
+    """16 hexadecimal digits naming a stage's settings; the order of keys does not matter."""
+    data = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+def content_key(*parts: str | None) -> str:
+    """32 hexadecimal digits naming an item by its content.
+
+    Parts are length-prefixed, so that ("ab", "c") and ("a", "bc") differ; None differs from "".
+    """
+    return PrefixHash().key(*parts)
+
+
+class PrefixHash:
+    """Hashes a growing text once, and names items that consist of it and some more parts.
+
+    A clip's key covers all words before it; hashing them anew for every clip would take time that
+    grows with the square of a video's length.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=KEY_BYTES)
+
+    def update(self, text: str) -> None:
+        """Append to the growing text."""
+        self._hash.update(text.encode("utf-8", "surrogatepass"))
+
+    def key(self, *parts: str | None) -> str:
+        """The key of the text so far followed by `parts`."""
+        digest = self._hash.copy()
+        for part in parts:
+            data = b"" if part is None else part.encode("utf-8", "surrogatepass")
+            digest.update(b"\0%d:" % (-1 if part is None else len(data)))
+            digest.update(data)
+        return digest.hexdigest()
+
+
+def options_of(config: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The named options, for a fingerprint."""
+    return {name: config[name] for name in names}

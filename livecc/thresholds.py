@@ -1,0 +1,152 @@
+"""Thresholds: what a selection keeps, and which items a gate lets through to an expensive stage.
+
+Both are read from the configuration as a mapping from rule name to bounds. `RULES` is the order in
+which rules are applied; the first one that a clip fails is the reason it was dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+#: Rule name -> columns of the tables it looks at, in the order the rules are applied.
+RULES: dict[str, tuple[str, ...]] = {
+    "words_per_second": ("words_per_second",),
+    "language": ("language", "language_confidence"),
+    "lm_loss": ("lm_loss",),
+    "talking_head": ("talking_head",),
+}
+
+
+class Rule(Protocol):
+    """One bound on the values of a clip."""
+
+    def failure(self, values: Mapping[str, Any]) -> str | None:
+        """Why the values are outside, in a few words; None when they are inside."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """`min` <= value <= `max`, and value < `below`; a bound that is None does not bind."""
+
+    column: str
+    min: float | None = None
+    max: float | None = None
+    below: float | None = None
+
+    def failure(self, values: Mapping[str, Any]) -> str | None:
+        value = values[self.column]
+        if value is None or math.isnan(value):
+            return f"{self.column} is not a number"
+        if self.min is not None and value < self.min:
+            return f"{self.column} {value:.6g} < {self.min:g}"
+        if self.max is not None and value > self.max:
+            return f"{self.column} {value:.6g} > {self.max:g}"
+        if self.below is not None and value >= self.below:
+            return f"{self.column} {value:.6g} >= {self.below:g}"
+        return None
+
+    def to_json(self) -> dict[str, float]:
+        bounds = {"min": self.min, "max": self.max, "below": self.below}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+@dataclass(frozen=True)
+class Language:
+    """The label is one of `labels`, with at least `min_confidence`."""
+
+    labels: tuple[str, ...]
+    min_confidence: float = 0.0
+
+    def failure(self, values: Mapping[str, Any]) -> str | None:
+        label, confidence = values["language"], values["language_confidence"]
+        if label not in self.labels:
+            return f"language {label} is not {' or '.join(self.labels)}"
+        if not confidence >= self.min_confidence:
+            return f"language {label} with confidence {confidence:.3g} < {self.min_confidence:g}"
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"labels": list(self.labels), "min_confidence": self.min_confidence}
+
+
+def parse_rules(config: Mapping[str, Any], names: Iterable[str] = RULES) -> dict[str, Rule]:
+    """The rules of a selection or gate, in the order of RULES; an absent or null one does not bind.
+
+    Only rules in `names` are taken: a switched-off stage has no score to look at.
+    """
+    wanted = set(names)
+    rules: dict[str, Rule] = {}
+    for name in RULES:
+        bounds = config.get(name)
+        if name not in wanted or bounds is None:
+            continue
+        if name == "language":
+            rules[name] = Language(
+                tuple(bounds["labels"]), float(bounds.get("min_confidence", 0.0))
+            )
+        else:
+            rules[name] = Band(name, **{key: float(value) for key, value in bounds.items()})
+    return rules
+
+
+def rules_to_json(rules: Mapping[str, Rule]) -> dict[str, Any]:
+    """Inverse of `parse_rules`."""
+    return {name: rule.to_json() for name, rule in rules.items()}  # type: ignore[attr-defined]
+
+
+def first_failure(
+    rules: Mapping[str, Rule], values: Mapping[str, Any]
+) -> tuple[str, str] | tuple[None, None]:
+    """(rule, why) of the first rule that the values fail, or (None, None)."""
+    for name, rule in rules.items():
+        why = rule.failure(values)
+        if why is not None:
+            return name, why
+    return None, None
+
+
+def union(selections: Sequence[Mapping[str, Rule]]) -> dict[str, Rule]:
+    """The narrowest rules that let through everything that some selection lets through.
+
+    A rule binds only when every selection has it; a band's bound only when every band has one.
+    """
+    if not selections:
+        return {}
+    result: dict[str, Rule] = {}
+    for name in RULES:
+        rules = [selection[name] for selection in selections if name in selection]
+        if len(rules) < len(selections):
+            continue
+        merged = _union_language(rules) if name == "language" else _union_band(rules)
+        if merged is not None:
+            result[name] = merged
+    return result
+
+
+def _union_language(rules: Sequence[Any]) -> Language:
+    labels = dict.fromkeys(label for rule in rules for label in rule.labels)
+    return Language(tuple(sorted(labels)), min(rule.min_confidence for rule in rules))
+
+
+def _union_band(bands: Sequence[Any]) -> Band | None:
+    lows = [band.min for band in bands]
+    low = None if None in lows else min(lows)
+    # The upper end of a band is (bound, inclusive); `max: 0.3` reaches further than `below: 0.3`.
+    highs = [_upper_end(band) for band in bands]
+    high, inclusive = max(highs)
+    column = bands[0].column
+    if math.isinf(high):
+        return Band(column, low) if low is not None else None
+    return Band(column, low, high) if inclusive else Band(column, low, None, high)
+
+
+def _upper_end(band: Band) -> tuple[float, bool]:
+    ends = []
+    if band.max is not None:
+        ends.append((band.max, True))
+    if band.below is not None:
+        ends.append((band.below, False))
+    return min(ends, default=(math.inf, True))
