@@ -36,6 +36,8 @@ STAGE_RULE = {
     "score_lm_loss": "lm_loss",
     "score_talking_head": "talking_head",
 }
+#: Face detector -> its weights in models.yaml.
+DETECTOR_MODELS = {"centerface": "centerface", "yunet": "yunet", "scrfd": "scrfd_500m"}
 #: Folder names inside results/{track}/ that a selection may not take.
 RESERVED_NAMES = ("transcripts", "clips", "videos", "scores", "logs", "cache", "models")
 
@@ -318,3 +320,19 @@ def gate(config: Mapping[str, Any], track: str, stage: str) -> dict[str, Any]:
         ]
         return rules_to_json(union(bands))
     return rules_to_json(parse_rules(setting, earlier))
+
+
+def models(config: Mapping[str, Any]) -> dict[str, str]:
+    """Stage -> the model its engine needs, for the stages that some active track runs."""
+    needed = {stage for track in active_tracks(config) for stage in active_stages(config, track)}
+    references = {}
+    if config["identify_language"]["engine"] == "xlm_roberta":
+        references["identify_language"] = config["identify_language"]["model"]
+    references["score_lm_loss"] = config["score_lm_loss"]["model"]
+    talking_head = config["score_talking_head"]
+    references["score_talking_head"] = (
+        talking_head["model"]
+        if talking_head["engine"] == "qwen2_vl"
+        else DETECTOR_MODELS[talking_head["detector"]]
+    )
+    return {stage: model for stage, model in references.items() if stage in needed}

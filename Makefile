@@ -1,0 +1,77 @@
+# make demo    set up, then run the workflow on the demo's media (CPU, a few minutes)
+# make test    set up, then run the tests
+# make lint    format, style, types, Snakemake's own checks
+# make setup   only the environment, in $(VENV)
+#
+# TORCH=cuda         the CUDA builds of torch and onnxruntime, for GPU machines
+# TORCH_INDEX=URL    an index of torch builds to take torch from
+# PYTHON=python3.12  the Python to use (3.11 or newer)
+
+VENV ?= .venv
+PYTHON ?= python3
+TORCH ?= cpu
+TORCH_INDEX ?=
+CORES ?= 2
+
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+UV := $(shell command -v uv 2> /dev/null)
+REQUIREMENTS := envs/workflow.txt envs/lm.txt envs/vlm.txt
+# uv looks for local wheels where pip does.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+# One release for the CPU, so that everyone computes the same; any recent one on GPUs.
+TORCH_cpu := torch==2.13.0
+TORCH_cuda := torch>=2.7,<3
+TORCH_SPEC := $(TORCH_$(TORCH))
+$(if $(TORCH_SPEC),,$(error TORCH=$(TORCH): must be cpu or cuda))
+
+ifeq ($(UV),)
+INSTALL := $(PY) -m pip install --quiet
+else
+INSTALL := uv pip install --quiet --python $(PY)
+endif
+
+.PHONY: setup setup-dev test lint demo clean
+
+setup: $(VENV)/.setup-$(TORCH)
+
+setup-dev: $(VENV)/.setup-dev
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than 3.11; say which Python to use: make PYTHON=python3.12"; exit 1; }
+	@echo "Making the environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.setup-$(TORCH): $(PY) envs/base.txt $(REQUIREMENTS) Makefile
+	@echo "Installing ($(if $(UV),uv,pip), torch for $(TORCH)); takes some minutes the first time"
+	@$(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH_SPEC)'
+	@$(INSTALL) '$(TORCH_SPEC)' $(addprefix -r ,$(REQUIREMENTS))
+ifeq ($(TORCH),cuda)
+	@$(PY) -m pip uninstall --quiet --yes onnxruntime
+	@$(INSTALL) 'onnxruntime-gpu>=1.20,<2'
+endif
+	@touch $@
+
+$(VENV)/.setup-dev: $(VENV)/.setup-$(TORCH) envs/dev.txt
+	@$(INSTALL) -r envs/dev.txt
+	@touch $@
+
+demo: setup
+	@$(BIN)/snakemake --workflow-profile profiles/demo --cores $(CORES)
+	@cat results/demo/summary.txt
+
+test: setup-dev
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+lint: setup-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/mypy
+	@$(BIN)/snakemake --lint --configfile presets/demo.yaml
+
+clean:
+	rm -rf $(VENV) results

@@ -1,0 +1,35 @@
+# LiveCC data workflow: video records in, LiveCC training files out.
+#
+#   snakemake --configfile my.yaml --cores all             everything
+#   snakemake --configfile my.yaml --cores all fetch_models
+#
+# README.md says how to start, docs/architecture.md how the parts fit together.
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/fetch_model.smk"
+include: "rules/clip_captions.smk"
+include: "rules/identify_language.smk"
+include: "rules/score_lm_loss.smk"
+include: "rules/score_talking_head.smk"
+include: "rules/select_samples.smk"
+include: "rules/merge_samples.smk"
+include: "rules/summarize.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        training_files(),
+        f"{RESULTS}/summary.txt",
+
+
+onsuccess:
+    show_summary()

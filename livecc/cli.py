@@ -1,0 +1,117 @@
+"""What all command lines share: logging, one-line errors, a clean end on SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from livecc.errors import LiveccError
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+def run(
+    main: Callable[[argparse.Namespace], int | None],
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None = None,
+) -> NoReturn:
+    """Parse the arguments, call `main`, and exit with its status.
+
+    A LiveccError is printed as one message without a traceback (exit 1); so is a full disk.
+    SIGTERM, which Slurm sends before a time limit, unwinds like an exception, so that temporary
+    files and worker processes go away.
+    """
+    logging.basicConfig(
+        level=os.environ.get("LIVECC_LOG", "INFO").upper(),
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+    for noisy in ("httpx", "httpcore", "urllib3", "filelock", "huggingface_hub"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = main(options) or 0
+    except LiveccError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`... | head`); there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except OSError as error:
+        if error.errno is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}", file=sys.stderr)
+        status = 1
+    sys.exit(status)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(TERMINATED)
+
+
+def add_shard(parser: argparse.ArgumentParser) -> None:
+    """--track and --shard, which name a job."""
+    parser.add_argument("--track", required=True, help="pretrain or sft")
+    parser.add_argument("--shard", required=True, help="name of the shard, for caches and messages")
+
+
+def add_transcripts(parser: argparse.ArgumentParser) -> None:
+    """--transcripts, for stages that look at the text."""
+    parser.add_argument("--transcripts", required=True, type=Path, metavar="JSONL")
+
+
+def add_scoring(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every score stage."""
+    add_shard(parser)
+    parser.add_argument("--clips", required=True, type=Path, metavar="PARQUET")
+    parser.add_argument(
+        "--cache", required=True, type=Path, metavar="FOLDER", help="root of the score cache"
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="PARQUET")
+    parser.add_argument("--stats", required=True, type=Path, metavar="JSON")
+    parser.add_argument(
+        "--device", default="auto", choices=["auto", "cpu", "cuda"], help="default: %(default)s"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the model")
+    parser.add_argument("--mode", default="default", choices=["default", "paper"])
+
+
+def add_gate(parser: argparse.ArgumentParser) -> None:
+    """--score and --gate: which clips are worth scoring."""
+    add_scores(parser)
+    parser.add_argument(
+        "--gate", default="{}", metavar="JSON", help="thresholds on earlier scores (default: none)"
+    )
+
+
+def add_scores(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--score",
+        action="append",
+        default=[],
+        type=_named_path,
+        metavar="STAGE=PARQUET",
+        help="score table of an earlier stage; may be repeated",
+    )
+
+
+def _named_path(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be STAGE=FILE")
+    return name, Path(path)

@@ -1,0 +1,72 @@
+"""Identify the language of a shard's clips, through the score cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from livecc.device import prepare_torch
+from livecc.fingerprint import content_key, fingerprint
+from livecc.identify_language import load
+from livecc.score_cache import ScoreCache
+from livecc.score_tables import candidates, transcripts_with_clips
+from livecc.scoring import Engine, Item, Row, StageStats, ok, score_items
+from livecc.versions import VERSIONS
+
+STAGE = "identify_language"
+#: Decimals kept of a confidence, so that the composition of a batch does not show.
+DECIMALS = 4
+_CLIPS_PER_BATCH = 2_048
+
+
+def score_shard(
+    *,
+    track: str,
+    shard: str,
+    transcripts: Path,
+    clips: Path,
+    engine: str,
+    model: tuple[Path, str] | None,
+    device: str,
+    threads: int,
+    tokens_per_batch: int,
+    cache: Path,
+    output: Path,
+    stats: Path,
+) -> None:
+    """Write the table `identify_language` of all clips; `model` is (folder, digest) or None."""
+    folder, digest = model or (None, None)
+    settings = fingerprint(version=VERSIONS[STAGE], engine=engine, model=digest)
+    job = StageStats(STAGE, track, shard)
+
+    def items() -> Iterator[Item[str]]:
+        for transcript, group in transcripts_with_clips(transcripts, candidates(clips, {}, {})):
+            for clip in group:
+                text = transcript.text(clip.first_word, clip.last_word)
+                yield Item(clip.id, content_key(text), text)
+
+    def load_engine() -> Engine[str]:
+        if folder is None:
+            job.details["device"] = "cpu"
+        else:
+            job.details["device"] = prepare_torch(device, threads)
+        identifier = load(
+            engine,
+            model_dir=folder,
+            device=job.details["device"],
+            tokens_per_batch=tokens_per_batch,
+        )
+
+        def run(missing: Iterator[Item[str]]) -> Iterator[list[tuple[str, Row]]]:
+            while batch := list(islice(missing, _CLIPS_PER_BATCH)):
+                results = identifier.identify([item.payload for item in batch])
+                yield [
+                    (item.id, ok(language=label, language_confidence=round(score, DECIMALS)))
+                    for item, (label, score) in zip(batch, results, strict=True)
+                ]
+
+        return run
+
+    with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
+        score_items(items, score_cache, load_engine, job, output, stats)

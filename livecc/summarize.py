@@ -1,0 +1,197 @@
+"""What went in, what came out, what was dropped and why, from the files of a finished run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from livecc.files import read_json, read_rows
+from livecc.merge_samples import read_offsets
+
+#: Unusable lines that are shown one by one; the rest is counted.
+SHOWN_PROBLEMS = 8
+_WIDTH = 100
+_RULE_TEXT = {
+    "clip": "clip could not be made",
+    "words_per_second": "speaks too fast or too slowly",
+    "language": "other language",
+    "lm_loss": "language-model loss outside the band",
+    "talking_head": "talking head",
+}
+
+
+def summarize(results: Path, layout: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary of all tracks.
+
+    `layout` maps each track to its stages, in order, and to its selections with their merged files.
+    """
+    return {
+        track: _track_summary(results / track, parts["stages"], parts["selections"])
+        for track, parts in layout.items()
+    }
+
+
+def _track_summary(
+    folder: Path, stages: Iterable[str], selections: Mapping[str, str]
+) -> dict[str, Any]:
+    shards = (folder / "shards.txt").read_text(encoding="utf-8").splitlines()
+    by_stage = {
+        stage: [read_json(folder / "stats" / stage / f"{shard}.json") for shard in shards]
+        for stage in stages
+    }
+    first_stage, *score_stages = by_stage
+    return {
+        "shards": len(shards),
+        "input": _total(by_stage[first_stage]),
+        "problems": _problems(folder, shards, by_stage[first_stage]),
+        "stages": {stage: _stage_summary(by_stage[stage]) for stage in score_stages},
+        "selections": {
+            name: _selection_summary(folder / name, shards, Path(merged))
+            for name, merged in selections.items()
+        },
+    }
+
+
+def _total(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sums of all numbers; mappings are summed key by key."""
+    total: dict[str, Any] = {}
+    for row in rows:
+        for key, value in row.items():
+            if isinstance(value, Mapping):
+                total[key] = _total([total.get(key, {}), value])
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                total[key] = total.get(key, 0) + value
+    return total
+
+
+def _problems(
+    folder: Path, shards: Iterable[str], stats: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The first unusable input lines, with their reasons."""
+    problems: list[dict[str, Any]] = []
+    for shard, counts in zip(shards, stats, strict=True):
+        if counts["failed_videos"] and len(problems) < SHOWN_PROBLEMS:
+            rows = read_rows(folder / "videos" / f"{shard}.parquet", _PROBLEM_COLUMNS)
+            problems += [{"shard": shard, **row} for row in rows if row["status"] != "ok"]
+    return problems[:SHOWN_PROBLEMS]
+
+
+_PROBLEM_COLUMNS = ["line", "video", "status", "reason"]
+
+
+def _stage_summary(stats: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    stats = list(stats)
+    devices = sorted({row["details"]["device"] for row in stats if "device" in row["details"]})
+    return {**_total(stats), "devices": devices}
+
+
+def _selection_summary(folder: Path, shards: Iterable[str], merged: Path) -> dict[str, Any]:
+    total = _total(read_json(folder / "counts" / f"{shard}.json") for shard in shards)
+    return {
+        **total,
+        "file": str(merged),
+        "bytes": merged.stat().st_size,
+        "samples": len(read_offsets(merged)),
+    }
+
+
+# --- the terminal ------------------------------------------------------------------------------
+
+
+def render(summary: Mapping[str, Any]) -> str:
+    """The summary as text of at most 100 columns."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, highlight=False)
+    for track, parts in summary.items():
+        _render_input(console, track, parts)
+        _render_stages(console, parts["stages"])
+        for name, selection in parts["selections"].items():
+            _render_selection(console, name, selection)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
+    counts = parts["input"]
+    console.rule(f"{track}: input", align="left")
+    console.print(
+        f"{parts['shards']} shards, {counts['lines']} lines: {counts['videos']} videos, "
+        f"{counts['failed_videos']} lines that cannot be used"
+    )
+    for problem in parts["problems"]:
+        video = f" ({problem['video']})" if problem["video"] else ""
+        console.print(f"  {problem['shard']}, line {problem['line']}{video}: {problem['reason']}")
+    if counts["failed_videos"] > len(parts["problems"]):
+        console.print("  ... all of them are in the tables videos/*.parquet, status failed")
+    if counts.get("caption_lines"):
+        skipped = ", ".join(f"{reason} {n}" for reason, n in counts.get("skipped", {}).items())
+        skipped = f" ({skipped})" if skipped else ""
+        console.print(
+            f"{counts['caption_lines']} caption lines, {counts['skipped_lines']} skipped{skipped}; "
+            f"{counts['words']} words"
+        )
+    console.print(
+        f"{counts['clips']} clips, {_hours(counts['seconds'])}; "
+        f"{counts['short_spans']} spans were too short"
+    )
+
+
+def _render_stages(console: Any, stages: Mapping[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not stages:
+        return
+    table = Table(box=None, pad_edge=False, header_style="")
+    table.add_column("scores")
+    for name in ("items", "from cache", "scored now", "failed", "loading", "scoring", "on"):
+        table.add_column(name, justify="right")
+    for stage, total in stages.items():
+        seconds = total.get("seconds", {})
+        table.add_row(
+            Text(stage),
+            *(str(total.get(name, 0)) for name in ("items", "found", "scored", "failed")),
+            *(f"{seconds.get(name, 0):.1f} s" for name in ("load", "score")),
+            ", ".join(total["devices"]) or "-",
+        )
+    console.print()
+    console.print(table)
+
+
+def _render_selection(console: Any, name: str, selection: Mapping[str, Any]) -> None:
+    console.print()
+    console.rule(f"selection {name}", align="left")
+    clips, kept = selection["clips"], selection["kept"]
+    console.print(f"{clips:>8} clips        {_hours(selection['seconds'])}")
+    left = clips
+    for rule, dropped in _in_order(selection["dropped"]):
+        left -= dropped
+        text = _RULE_TEXT.get(rule, rule)
+        console.print(f"{-dropped:>8} {rule:<18} {text}; {left} left")
+    console.print(
+        f"{kept:>8} samples      {_hours(selection['kept_seconds'])}, "
+        f"{selection['kept_videos']} videos, {selection['kept_words']} words"
+    )
+    console.print(f"         {selection['file']} ({_size(selection['bytes'])})", soft_wrap=True)
+
+
+def _in_order(dropped: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    order = list(_RULE_TEXT)
+    yield from sorted(dropped.items(), key=lambda item: order.index(item[0]))
+
+
+def _hours(seconds: float) -> str:
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} minutes"
+    return f"{seconds / 3600:,.1f} hours"
+
+
+def _size(n_bytes: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"

@@ -1,0 +1,46 @@
+# Merge all shards of a selection into the file the trainer reads.
+#
+# needs  samples of all shards
+# makes  {results}/{track}/shards.txt, {results}/{track}/{selection}/..._with_seeks.jsonl
+
+
+localrules:
+    list_shards,
+
+
+# The names go through a file because thousands of them do not fit into a command line.
+rule list_shards:
+    output:
+        f"{RESULTS}/{{track}}/shards.txt",
+    log:
+        f"{RESULTS}/logs/{{track}}/list_shards.log",
+    params:
+        names=lambda wildcards: list(SHARDS[wildcards.track]),
+    run:
+        Path(output[0]).write_text("".join(f"{name}\n" for name in params.names))
+
+
+rule merge_samples:
+    input:
+        shards=f"{RESULTS}/{{track}}/shards.txt",
+        samples=lambda wildcards: expand(
+            f"{RESULTS}/{wildcards.track}/{wildcards.selection}/samples/{{shard}}.jsonl",
+            shard=SHARDS[wildcards.track],
+        ),
+    output:
+        merged_file("{track}", "{selection}"),
+    log:
+        f"{RESULTS}/logs/{{track}}/merge_samples/{{selection}}.log",
+    conda:
+        "../envs/workflow.yaml"
+    threads: threads_for("merge_samples")
+    resources:
+        **resources_for("merge_samples"),
+    params:
+        folder=f"{RESULTS}/{{track}}/{{selection}}/samples",
+    message:
+        "Merging {wildcards.selection} of {wildcards.track}"
+    shell:
+        f"{script('merge_samples')}"
+        " --shards {input.shards:q} --samples {params.folder:q}"
+        " --output {output:q} > {log:q} 2>&1"

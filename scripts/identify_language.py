@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Identify the language of each clip's text in one shard."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from livecc import cli
+from livecc.identify_language.shard import score_shard
+from livecc.models import read_receipt
+
+
+def main(options: argparse.Namespace) -> None:
+    score_shard(
+        track=options.track,
+        shard=options.shard,
+        transcripts=options.transcripts,
+        clips=options.clips,
+        engine=options.engine,
+        model=read_receipt(options.receipt) if options.receipt else None,
+        device=options.device,
+        threads=options.threads,
+        tokens_per_batch=options.tokens_per_batch,
+        cache=options.cache,
+        output=options.output,
+        stats=options.stats,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    cli.add_scoring(parser)
+    cli.add_transcripts(parser)
+    parser.add_argument("--engine", default="langid", choices=["langid", "xlm_roberta"])
+    parser.add_argument("--receipt", type=Path, help="receipt of the model (xlm_roberta)")
+    parser.add_argument("--tokens-per-batch", type=int, default=16_384)
+    cli.run(main, parser)

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Score the language-model loss of the clips of one shard."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from livecc import cli
+from livecc.models import read_receipt
+from livecc.score_lm_loss.prompts import PAPER_PROMPTS, Prompts
+from livecc.score_lm_loss.shard import score_shard
+
+
+def main(options: argparse.Namespace) -> None:
+    score_shard(
+        track=options.track,
+        shard=options.shard,
+        transcripts=options.transcripts,
+        clips=options.clips,
+        scores=dict(options.score),
+        gate=json.loads(options.gate),
+        model=read_receipt(options.receipt),
+        mode=options.mode,
+        device=options.device,
+        threads=options.threads,
+        dtype=options.dtype,
+        prompts=Prompts(**json.loads(options.prompts)) if options.prompts else PAPER_PROMPTS,
+        max_context_tokens=options.max_context_tokens,
+        tokens_per_batch=options.tokens_per_batch,
+        cache=options.cache,
+        output=options.output,
+        stats=options.stats,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    cli.add_scoring(parser)
+    cli.add_transcripts(parser)
+    cli.add_gate(parser)
+    parser.add_argument("--receipt", required=True, type=Path, help="receipt of the model")
+    parser.add_argument(
+        "--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"]
+    )
+    parser.add_argument("--prompts", metavar="JSON", help="default: the paper's")
+    parser.add_argument("--max-context-tokens", type=int, help="default: what the model allows")
+    parser.add_argument("--tokens-per-batch", type=int, default=8_192)
+    cli.run(main, parser)
