@@ -1,0 +1,100 @@
+"""Score the videos of a shard for talking heads, through the score cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from livecc.fingerprint import fingerprint
+from livecc.media.content import file_key
+from livecc.score_cache import ScoreCache
+from livecc.score_tables import candidates
+from livecc.score_talking_head import DecodeOptions, Row, load, options_of
+from livecc.scoring import Engine, Item, StageStats, failed, ok, score_items
+from livecc.scoring import Row as TableRow
+from livecc.versions import VERSIONS
+
+STAGE = "score_talking_head"
+#: Decimals kept of a score, so that the composition of a batch does not show.
+DECIMALS = 4
+
+
+def score_shard(
+    *,
+    track: str,
+    shard: str,
+    clips: Path,
+    videos: Path,
+    scores: Mapping[str, Path],
+    gate: Mapping[str, Any],
+    engine: str,
+    options: Mapping[str, Any],
+    batch: Mapping[str, int],
+    decode_timeout_seconds: float,
+    model: tuple[Path, str],
+    mode: str,
+    device: str,
+    threads: int,
+    cache: Path,
+    output: Path,
+    stats: Path,
+) -> None:
+    """Write the table `score_talking_head` of the videos that have a clip inside the gate.
+
+    `videos` is the folder that the records' paths are relative to, `model` is (folder, digest).
+    `options` are the engine's that change its numbers, `batch` those that do not.
+    """
+    folder, digest = model
+    chosen = asdict(options_of(engine, options))
+    for name in batch:
+        del chosen[name]
+    settings = fingerprint(
+        version=VERSIONS[STAGE], engine=engine, model=digest, mode=mode, options=chosen
+    )
+    job = StageStats(STAGE, track, shard)
+
+    def items() -> Iterator[Item[Path]]:
+        seen: set[str] = set()
+        for clip in candidates(clips, scores, gate):
+            video = clip["video"]
+            if video not in seen:
+                seen.add(video)
+                path = videos / video
+                yield Item(video, file_key(path), path)
+
+    def load_engine() -> Engine[Path]:
+        from livecc.device import prepare_torch
+
+        # Detectors run on onnxruntime: importing torch for them would cost seconds and memory.
+        if engine == "qwen2_vl":
+            job.details["device"] = prepare_torch(device, threads)
+        else:
+            job.details["device"] = "cuda" if device == "cuda" else "cpu"
+        scorer = load(
+            engine,
+            model_dir=folder,
+            device=job.details["device"],
+            mode=mode,
+            options={**options, **batch},
+            decode=DecodeOptions(
+                workers=max(1, threads - 1), timeout_seconds=decode_timeout_seconds
+            ),
+            threads=threads,
+        )
+
+        def run(missing: Iterator[Item[Path]]) -> Iterator[list[tuple[str, TableRow]]]:
+            for rows in scorer.score((item.id, item.payload) for item in missing):
+                yield [(row.key, _row(row)) for row in rows]
+
+        return run
+
+    with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
+        score_items(items, score_cache, load_engine, job, output, stats)
+
+
+def _row(row: Row[str]) -> TableRow:
+    if row.score is None:
+        return failed(row.reason, frames=row.frames)
+    return ok(talking_head=round(row.score, DECIMALS), frames=row.frames)
