@@ -108,9 +108,11 @@ def _fill_columns(record: CaptionRecord, subtitles: list[Any]) -> bool:
     """Set the columns of `record` if every caption is well shaped, and say so."""
     if not subtitles:
         return True
-    if set(map(type, subtitles)) != {list} or set(map(len, subtitles)) != {3}:
+    # A dict or a string of three would unpack too, but into strings, which are no times.
+    try:
+        start, end, text = zip(*subtitles, strict=True)
+    except (TypeError, ValueError):
         return False
-    start, end, text = zip(*subtitles, strict=True)
     if (
         set(map(type, text)) != {str}
         or set(map(type, start)) not in _NUMBER_TYPES

@@ -51,19 +51,19 @@ def time_words(
     per_line = np.fromiter(map(len, lines), np.int64, len(lines))
     words, per_line = _drop_repeated(words, per_line)
 
-    # A line of n words has n + 1 boundaries; the end of a word is the start of the next.
-    filled = per_line > 0
-    boundaries = np.where(filled, per_line + 1, 0)
-    first_boundary = np.cumsum(boundaries) - boundaries
-    k = np.arange(int(boundaries.sum())) - np.repeat(first_boundary, boundaries)
+    # Zero words would divide by zero; such a line gives no word, so its step does not matter.
     step = (end - start) / np.maximum(per_line, 1)
-    times = np.repeat(start, boundaries) + k * np.repeat(step, boundaries)
-    times = round_to_tenths(times)
-    is_start = np.ones(len(times), np.bool_)
-    is_start[(first_boundary + per_line)[filled]] = False
-    is_end = np.ones(len(times), np.bool_)
-    is_end[first_boundary[filled]] = False
-    return TimedWords(words, times[is_start], times[is_end], per_line)
+    last_word = np.cumsum(per_line) - 1
+    k = np.arange(len(words), dtype=np.float64) - np.repeat(
+        (last_word - per_line + 1).astype(np.float64), per_line
+    )
+    word_start = round_to_tenths(np.repeat(start, per_line) + k * np.repeat(step, per_line))
+    # Inside a line a word ends where the next one starts: the same k, the same sum.
+    word_end = np.empty_like(word_start)
+    word_end[:-1] = word_start[1:]
+    filled = per_line > 0
+    word_end[last_word[filled]] = round_to_tenths(start + per_line * step)[filled]
+    return TimedWords(words, word_start, word_end, per_line)
 
 
 def _drop_repeated(words: list[str], per_line: IntArray) -> tuple[list[str], IntArray]:
@@ -80,7 +80,8 @@ def _drop_repeated(words: list[str], per_line: IntArray) -> tuple[list[str], Int
         return words, per_line
     line = np.searchsorted(first_word + per_line, at, side="right")
     per_line = per_line - np.bincount(line, minlength=len(per_line))
-    return list(compress(words, ~repeated)), per_line
+    # Bytes iterate as small ints, much faster than numpy's booleans.
+    return list(compress(words, (~repeated).tobytes())), per_line
 
 
 def round_to_tenths(values: FloatArray) -> FloatArray:

@@ -14,9 +14,10 @@ descriptions such as [Music]) is skipped.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, compress
 from pathlib import Path
@@ -33,7 +34,7 @@ from livecc.spans import greedy_spans
 from livecc.tables import schema
 
 # Input handled at once: enough lines to pay for numpy's calls, few enough to stay in the cache.
-_BATCH_BYTES = 256 * 2**10
+_BATCH_BYTES = 96 * 2**10
 
 # Why a caption line is skipped, in the order in which the reasons are tried and reported.
 _MISSHAPEN = "not [start, end, text]"
@@ -137,6 +138,7 @@ def run(
     skipped: Counter[str] = Counter()
     seconds = 0.0
     with ExitStack() as stack:
+        stack.enter_context(_collector_paused())
         transcript_stream = stack.enter_context(open_atomic(transcripts))
         clip_table = stack.enter_context(TableWriter(clips, schema("clips")))
         video_table = stack.enter_context(TableWriter(videos, schema("videos")))
@@ -168,6 +170,21 @@ def run(
         "skipped": {reason: skipped[reason] for reason in _SKIP_REASONS if skipped[reason]},
         "seconds": seconds,
     }
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the cycle collector from walking parsed captions: they hold no cycles to find.
+
+    It takes a fifth of the time otherwise; reference counting frees every batch all the same.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _parse(
@@ -214,7 +231,7 @@ def _clip_batch(
     skip = _skip_codes(texts, starts, ends, options)
     kept = np.flatnonzero(skip == 0)
     if len(kept) < len(texts):
-        texts = list(compress(texts, skip == 0))
+        texts = list(compress(texts, (skip == 0).tobytes()))
         starts, ends = starts[kept], ends[kept]
     timed = time_words(texts, starts, ends, empty_words=options.mode == "paper")
     skip[kept[timed.per_line == 0]] = _SKIP_REASONS.index(_NO_WORDS)
@@ -252,7 +269,7 @@ def _skip_codes(
     texts: Sequence[str], start: FloatArray, end: FloatArray, options: ClipOptions
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """For each caption line the index of the reason to skip it, 0 to keep it."""
-    markup = np.fromiter(("[" in text or "]" in text for text in texts), np.bool_, len(texts))
+    markup = np.array(["[" in text or "]" in text for text in texts], np.bool_)
     faults = {"markup": markup}
     if options.mode == "default":
         faults["time too large"] = np.maximum(np.abs(start), np.abs(end)) > MAX_SECONDS
