@@ -69,7 +69,7 @@ def original(source: Path, target: Path) -> None:
                     )
             i = 0
             while i < len(words) - 1:
-                for j in range(i + 1, len(words)):  # noqa: B007 - j is used after the loop
+                for j in range(i + 1, len(words)):
                     if words[j][1] - words[i][1] > 240 or words[j][1] - words[j - 1][1] > 3:
                         break
                 content = words[i:j]

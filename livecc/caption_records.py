@@ -143,4 +143,3 @@ def _optional_string(record: dict[str, Any], key: str, video: str) -> str:
     if type(value) is not str:
         raise BadRecordError(f'"{key}" is {_JSON_NAMES[type(value)]}, not a string', video)
     return value
-

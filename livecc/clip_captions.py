@@ -121,7 +121,7 @@ def clip_captions(
 
 
 def run(
-    input: Path | str,  # noqa: A002 - named as in the rule
+    input: Path | str,
     transcripts: Path | str,
     clips: Path | str,
     videos: Path | str,
@@ -204,7 +204,7 @@ def _parse(
 
 
 def _check_times(record: CaptionRecord) -> None:
-    """Raise BadRecordError for times that arithmetic cannot hold; default mode skips their lines."""
+    """Raise BadRecordError for times too large to compute with (default mode skips the line)."""
     for name, times in (("start", record.start), ("end", record.end)):
         for index, time in enumerate(times):
             if abs(time) > MAX_SECONDS:
