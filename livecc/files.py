@@ -157,28 +157,52 @@ def _decompressed(path: Path, raw: BinaryIO) -> IO[bytes]:
     if name.endswith(".gz"):
         return cast(IO[bytes], io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=raw)), 2**20))
     if name.endswith(".zst"):
-        import zstandard
-
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-        return cast(IO[bytes], io.BufferedReader(cast(Any, _ZstdReader(reader, zstandard)), 2**20))
+        return cast(IO[bytes], io.BufferedReader(cast(Any, _ZstdReader(raw)), 2**20))
     return raw
 
 
 class _ZstdReader(io.RawIOBase):
-    """Gives a zstd stream the error type of the other formats, and notices a cut frame."""
+    """Decompresses zstd frames with the error type of the other formats, and notices a cut frame.
 
-    def __init__(self, reader: Any, zstandard: Any) -> None:
-        self._reader = reader
-        self._zstandard = zstandard
+    zstandard's own stream reader takes a file that ends inside a frame for a whole one.
+    """
+
+    # Small, because all that a piece expands to is held at once.
+    _PIECE = 16 * 2**10
+
+    def __init__(self, raw: BinaryIO) -> None:
+        import zstandard
+
+        self._raw = raw
+        self._error = zstandard.ZstdError
+        self._decompressor = zstandard.ZstdDecompressor()
+        self._frame: Any = None
+        self._compressed = b""
+        self._ready = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        try:
-            return int(self._reader.readinto(buffer))
-        except self._zstandard.ZstdError as error:
-            raise EOFError(str(error)) from None
+        while not self._ready:
+            self._compressed = self._compressed or self._raw.read(self._PIECE)
+            if not self._compressed:
+                if self._frame is not None:
+                    raise EOFError("the zstd data end in the middle of a frame")
+                return 0
+            if self._frame is None:
+                self._frame = self._decompressor.decompressobj()
+            try:
+                self._ready = memoryview(self._frame.decompress(self._compressed))
+            except self._error as error:
+                raise EOFError(str(error)) from None
+            self._compressed = b""
+            if self._frame.eof:
+                self._compressed, self._frame = self._frame.unused_data, None
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
 
 
 def read_jsonl(path: Path | str) -> Iterator[Any]:

@@ -1,0 +1,168 @@
+"""The model of the langid package, evaluated for many texts at once.
+
+langid (Lui and Baldwin 2012) counts byte n-grams with an automaton, one Python step a byte, and
+feeds the counts to naive Bayes. Here the automaton makes one numpy step for a whole batch, and
+naive Bayes is one sparse matrix product over the visited states. Labels and confidences are those
+of langid's `classify` with `norm_probs=True`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from livecc.errors import LiveccError
+from livecc.identify_language import UNDETERMINED
+
+# Text walked at once: bounds the memory to some tens of times this.
+_BATCH_BYTES = 2 * 2**20
+# A text is cut into pieces of this many bytes, walked side by side. Short pieces make wide steps,
+# long ones waste less on the bytes walked twice.
+_PIECE_BYTES = 256
+
+Array = np.ndarray[Any, Any]
+
+
+class LangidIdentifier:
+    """langid's own 97 languages. Raises LiveccError when the package is not installed."""
+
+    def __init__(self) -> None:
+        try:
+            from langid import langid
+        except ImportError:
+            raise LiveccError(
+                "the language engine langid needs the package langid: pip install langid"
+            ) from None
+        model = langid.LanguageIdentifier.from_modelstring(langid.model)
+        self._labels = [str(label) for label in model.nb_classes]
+        # (n_states * 256,): the state that follows a state and a byte.
+        self._next = np.array(model.tk_nextmove, np.int32)
+        n_states = len(self._next) // 256
+        # (n_states, n_labels): log-likelihood that one visit of a state adds to each label.
+        self._state_scores = np.zeros((n_states, len(self._labels)))
+        for state, features in model.tk_output.items():
+            self._state_scores[state] = model.nb_ptc[list(features)].sum(axis=0, dtype=np.float64)
+        self._emits = np.zeros(n_states, np.bool_)
+        self._emits[list(model.tk_output)] = True
+        self._prior = np.asarray(model.nb_pc, np.float64)
+        self._memory_bytes = _synchronising_length(self._next.reshape(n_states, 256))
+
+    def identify(self, texts: Sequence[str]) -> list[tuple[str, float]]:
+        """(label, confidence) of each text; "und" and 0 for white space alone."""
+        results = [UNDETERMINED] * len(texts)
+        batch: list[int] = []
+        encoded: list[bytes] = []
+        size = 0
+        for index, text in enumerate(texts):
+            if not text.strip():
+                continue
+            batch.append(index)
+            # "replace": half a surrogate pair cannot be encoded, and is no evidence either.
+            encoded.append(text.encode("utf-8", "replace"))
+            size += len(encoded[-1])
+            if size >= _BATCH_BYTES:
+                self._identify_batch(batch, encoded, results)
+                batch, encoded, size = [], [], 0
+        self._identify_batch(batch, encoded, results)
+        return results
+
+    def _identify_batch(
+        self, batch: Sequence[int], encoded: Sequence[bytes], results: list[tuple[str, float]]
+    ) -> None:
+        if not batch:
+            return
+        scores = self._log_probabilities(encoded)
+        scores -= scores.max(axis=1, keepdims=True)
+        best = scores.argmax(axis=1)
+        confidence = 1.0 / np.exp(scores).sum(axis=1)
+        for index, label, value in zip(batch, best.tolist(), confidence.tolist(), strict=True):
+            results[index] = (self._labels[label], value)
+
+    def _log_probabilities(self, texts: Sequence[bytes]) -> Array:
+        """(n_texts, n_labels) unnormalised log-probabilities."""
+        lengths = np.array([len(text) for text in texts])
+        total = np.zeros((len(texts), len(self._labels)))
+        # A text longer than a batch is walked in stretches, so that memory stays bounded.
+        longest = int(lengths.max())
+        if longest > 2 * _BATCH_BYTES:
+            for row, text in enumerate(texts):
+                for low in range(0, len(text), _BATCH_BYTES):
+                    lead = min(low, self._memory_bytes)
+                    total[row] += self._scores([text[low - lead : low + _BATCH_BYTES]], lead)[0]
+        else:
+            total = self._scores(texts, 0)
+        return total + self._prior
+
+    def _scores(self, texts: Sequence[bytes], lead: int) -> Array:
+        """(n_texts, n_labels) summed scores of the states after each byte but the first `lead`."""
+        from scipy.sparse import csr_matrix
+
+        lengths = np.array([len(text) for text in texts])
+        pieces = -(-lengths // _PIECE_BYTES)
+        states = self._walk(b"".join(texts), lengths, pieces)
+        # Piece after piece, so text after text.
+        emits = self._emits[states]
+        if lead:
+            emits.reshape(-1)[:lead] = False
+        per_piece = emits.sum(axis=1)
+        first_piece = np.cumsum(pieces) - pieces
+        per_text = np.add.reduceat(per_piece, first_piece)
+        indices = states[emits]
+        visits = csr_matrix(
+            (np.ones(len(indices)), indices, np.concatenate([[0], np.cumsum(per_text)])),
+            shape=(len(texts), len(self._emits)),
+        )
+        return np.asarray(visits @ self._state_scores)
+
+    def _walk(self, data: bytes, lengths: Array, pieces: Array) -> Array:
+        """The state after every byte: (n_pieces, _PIECE_BYTES), 0 after the end of a text.
+
+        State 0, the automaton's start, emits nothing. A piece that is not its text's first starts
+        `_memory_bytes` early, since from there on the state no longer depends on what came before.
+        """
+        text_of_piece = np.repeat(np.arange(len(lengths)), pieces)
+        rank = np.arange(len(text_of_piece)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        begin = rank * _PIECE_BYTES
+        size = np.minimum(lengths[text_of_piece] - begin, _PIECE_BYTES)
+        offset = (np.cumsum(lengths) - lengths)[text_of_piece] + begin
+        padding = np.zeros(_PIECE_BYTES, np.uint8)
+        stream = np.concatenate([padding, np.frombuffer(data, np.uint8), padding])
+        # Longest first: the pieces still running at a step are the first ones.
+        order = np.argsort(-size, kind="stable")
+        at = offset[order] + len(padding)
+        running = np.searchsorted(-size[order], -np.arange(_PIECE_BYTES), side="left")
+        state = np.zeros(len(order), np.int32)
+        inner = np.flatnonzero(rank[order] > 0)
+        early = state[inner]
+        for back in range(self._memory_bytes, 0, -1):
+            early = self._next[(early << 8) + stream[at[inner] - back]]
+        state[inner] = early
+        by_step = np.zeros((_PIECE_BYTES, len(order)), np.int32)
+        for step, n in enumerate(running.tolist()):
+            state = self._next[(state[:n] << 8) + stream[at[:n] + step]]
+            by_step[step, :n] = state
+        states = np.empty((len(order), _PIECE_BYTES), np.int32)
+        states[order] = by_step.T
+        return states
+
+
+def _synchronising_length(moves: Array) -> int:
+    """After how many bytes two walks over the same bytes are in the same state, wherever they began.
+
+    `moves`: (n_states, 256). langid's automaton knows the last few bytes only, those of its
+    longest n-gram; this measures how many.
+    """
+    n_states = len(moves)
+    one = np.arange(n_states, dtype=np.int64)
+    other = np.zeros(n_states, np.int64)
+    for length in range(64):
+        if not len(one):
+            return length
+        one, other = moves[one].ravel().astype(np.int64), moves[other].ravel().astype(np.int64)
+        apart = np.unique((one * n_states + other)[one != other])
+        one, other = apart // n_states, apart % n_states
+    raise LiveccError(
+        "the model of the package langid is not an n-gram automaton; install langid 1.1.6"
+    )

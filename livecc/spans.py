@@ -1,0 +1,73 @@
+"""The greedy walk that cuts a video's words into spans.
+
+Both tracks cut the same way: pre-training walks on the words' ends, SFT on their starts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# Words compared at once when looking for a span's end: a span of four minutes fits in one window.
+_WINDOW = 1024
+
+
+def greedy_spans(
+    times: np.ndarray[Any, np.dtype[np.float64]],
+    max_seconds: float,
+    max_gap_seconds: float,
+    *,
+    last_word_belongs: bool,
+    may_begin: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+) -> list[tuple[int, int]]:
+    """Spans [i, j) of words, in order and disjoint.
+
+    `times`: (n,) one time per word, in seconds; it need not rise. From i = 0, a span ends at the
+    first j > i with `times[j] - times[i] > max_seconds` or `times[j] - times[j - 1] >
+    max_gap_seconds`, and the next begins at j. When no j stops the walk, the span ends with the
+    video: at n if `last_word_belongs`, otherwise at n - 1, as in the original pipeline, where the
+    last word of a video belongs to no span. `may_begin`: (n,) where a span may begin; elsewhere
+    the walk moves on by one word.
+
+    The comparisons are those of a loop over words, in the same floating point, so the spans are
+    the same even where `times` is not monotonic.
+    """
+    n = len(times)
+    spans: list[tuple[int, int]] = []
+    if n == 0:
+        return spans
+    after_gap = (np.flatnonzero(times[1:] - times[:-1] > max_gap_seconds) + 1).tolist()
+    after_gap.append(n)
+    begins = None
+    if may_begin is not None:
+        begins = np.flatnonzero(may_begin).tolist()
+        begins.append(n)
+    last_begin = n - 1 if last_word_belongs else n - 2
+    i = next_gap = next_begin = 0
+    while True:
+        if begins is not None:
+            while begins[next_begin] < i:
+                next_begin += 1
+            i = begins[next_begin]
+        if i > last_begin:
+            return spans
+        while after_gap[next_gap] <= i:
+            next_gap += 1
+        j = _first_beyond(times, i, after_gap[next_gap], max_seconds)
+        if j == n and not last_word_belongs:
+            j = n - 1
+        spans.append((i, j))
+        i = j
+
+
+def _first_beyond(
+    times: np.ndarray[Any, np.dtype[np.float64]], i: int, stop: int, max_seconds: float
+) -> int:
+    """The first j in (i, stop) with `times[j] - times[i] > max_seconds`, or `stop`."""
+    for low in range(i + 1, stop, _WINDOW):
+        beyond = times[low : min(low + _WINDOW, stop)] - times[i] > max_seconds
+        first = int(beyond.argmax())
+        if beyond[first]:
+            return low + first
+    return stop

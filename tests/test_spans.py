@@ -1,0 +1,76 @@
+"""The greedy walk against a loop over words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livecc import spans
+from livecc.spans import greedy_spans
+
+
+def literal_spans(
+    times: list[float], longest: float, gap: float, last: bool, begin: list[bool] | None
+) -> list[tuple[int, int]]:
+    found = []
+    i, n = 0, len(times)
+    while i < (n if last else n - 1):
+        if begin is not None and not begin[i]:
+            i += 1
+            continue
+        j = i + 1
+        while j < n and not (times[j] - times[i] > longest or times[j] - times[j - 1] > gap):
+            j += 1
+        if j == n and not last:
+            j = n - 1
+        found.append((i, j))
+        i = j
+    return found
+
+
+STEPS = st.one_of(st.integers(-5, 60).map(lambda x: x / 10), st.floats(-1e9, 1e9))
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(st.tuples(STEPS, st.booleans()), max_size=60),
+    st.sampled_from([0.0, 0.3, 2.0, 240.0]),
+    st.sampled_from([0.1, 0.3, 3.0]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([1, 2, 1024]),
+)
+def test_walk_is_that_of_a_loop(
+    steps: list[tuple[float, bool]],
+    longest: float,
+    gap: float,
+    last: bool,
+    restricted: bool,
+    window: int,
+) -> None:
+    times = np.cumsum([step for step, _ in steps]) if steps else np.array([])
+    begin = [flag for _, flag in steps] if restricted else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans, "_WINDOW", window)
+        found = greedy_spans(
+            times,
+            longest,
+            gap,
+            last_word_belongs=last,
+            may_begin=None if begin is None else np.array(begin, np.bool_),
+        )
+    assert found == literal_spans(times.tolist(), longest, gap, last, begin)
+    flat = [edge for span in found for edge in span]
+    assert flat == sorted(flat)
+    assert all(i < j for i, j in found)
+    if last and not restricted and steps:
+        assert (found[0][0], found[-1][1]) == (0, len(steps))
+
+
+def test_last_word() -> None:
+    times = np.array([0.0, 1.0, 2.0])
+    assert greedy_spans(times, 240, 3, last_word_belongs=True) == [(0, 3)]
+    assert greedy_spans(times, 240, 3, last_word_belongs=False) == [(0, 2)]
+    assert greedy_spans(times[:1], 240, 3, last_word_belongs=False) == []
