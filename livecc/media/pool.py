@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from livecc.errors import LiveccError
 from livecc.media.frames import Frames, read_frames
@@ -136,7 +136,7 @@ def _decoders() -> list[str]:
     return [decord.__name__, av.__name__, PIL.__name__]
 
 
-def _outcome(future: Future[Result], timeout_seconds: float) -> Result | Failure:
+def _outcome(future: Future[Any], timeout_seconds: float) -> Any:
     """The result of a pebble future, or the Failure that an exception, a hang or a crash means."""
     from pebble import ProcessExpired
 
