@@ -16,7 +16,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,7 +54,7 @@ def decode_ahead(
     timeout_seconds: float = 120.0,
     ahead: int = 8,
     threads: int = 0,
-) -> Iterator[tuple[Key, Frames | Failure]]:
+) -> Generator[tuple[Key, Frames | Failure], None, None]:
     """Yield (key, `count` sampled frames or the reason why not) for every (key, path), in order.
 
     `threads` is the number of decoding threads in each worker, 0 lets the decoder choose; the
@@ -81,7 +81,7 @@ def work_ahead(
     workers: int,
     timeout_seconds: float,
     ahead: int,
-) -> Iterator[tuple[Key, Result | Failure]]:
+) -> Generator[tuple[Key, Result | Failure], None, None]:
     """Yield (key, `task(argument)` or a Failure) for every (key, argument), in order.
 
     `task` and everything that crosses must be picklable. `items` is read only as far as `ahead`

@@ -65,7 +65,14 @@ class LongestSide:
         return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-Resize = Squash | PixelBudget | LongestSide
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """One resize after the other; each step rounds the pixels to whole numbers."""
+
+    steps: tuple[Squash | PixelBudget | LongestSide, ...]
+
+
+Resize = Squash | PixelBudget | LongestSide | Steps
 
 
 def resize_frames(frames: np.ndarray, resize: Resize | None) -> np.ndarray:
@@ -77,6 +84,10 @@ def resize_frames(frames: np.ndarray, resize: Resize | None) -> np.ndarray:
     from PIL import Image
 
     if resize is None:
+        return frames
+    if isinstance(resize, Steps):
+        for step in resize.steps:
+            frames = resize_frames(frames, step)
         return frames
     height, width = resize.target(frames.shape[1], frames.shape[2])
     if (height, width) == frames.shape[1:3]:
