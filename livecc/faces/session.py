@@ -1,0 +1,88 @@
+"""onnxruntime sessions of detector graphs, for any number of frames of any size at a time.
+
+Detectors are published with fixed sizes written into the graph (CenterFace: 10 frames of 32 x 32)
+or with the batch dimension squeezed away (SCRFD). The convolutions do not care, so the declared
+shapes are freed and the final Squeeze nodes are left out before the session is made.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from livecc.errors import LiveccError
+
+_SYMBOLS = ("batch", "channels", "height", "width")
+
+
+def open_session(path: Path, threads: int, device: str) -> Any:
+    """An `onnxruntime.InferenceSession` whose one input is float32 [batch, 3, height, width].
+
+    `threads`: of the CPU, 0 for all; `device`: "cpu", "cuda" or "cuda:<index>". Raises LiveccError
+    when the file is no such model or the device is not there.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: the graph's own shapes no longer hold
+    # Idle threads that spin would take the cores from the decoding processes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    model = _freed(path)
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=_providers(device))
+    except Exception as error:  # onnxruntime has an exception class per status, without a base
+        raise LiveccError(f"{path}: onnxruntime cannot load this face detector ({error})") from None
+
+
+def _providers(device: str) -> list[Any]:
+    import onnxruntime
+
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return ["CPUExecutionProvider"]
+    if kind != "cuda":
+        raise LiveccError(f"device {device!r}: must be cpu, cuda or cuda:<index>")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise LiveccError(
+            f"device {device!r}: this onnxruntime has no CUDA; install onnxruntime-gpu in place of"
+            " onnxruntime, or set the device to cpu"
+        )
+    return [("CUDAExecutionProvider", {"device_id": int(index or 0)}), "CPUExecutionProvider"]
+
+
+def _freed(path: Path) -> bytes:
+    """The serialized graph with free input sizes and without Squeeze nodes before its outputs."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path)
+    except (DecodeError, OSError) as error:
+        raise LiveccError(f"{path}: not an ONNX model ({error})") from None
+    graph = model.graph
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    if len(inputs) != 1 or len(inputs[0].type.tensor_type.shape.dim) != 4:
+        raise LiveccError(f"{path}: not a face detector (it must have one input of four sides)")
+    # Weights that are listed as inputs as well count as variable and cannot be folded.
+    del graph.input[:]
+    graph.input.append(inputs[0])
+    for side, (dim, symbol) in enumerate(
+        zip(graph.input[0].type.tensor_type.shape.dim, _SYMBOLS, strict=True)
+    ):
+        if side != 1:
+            dim.dim_param = symbol
+    outputs = {value.name for value in graph.output}
+    renamed = {}
+    for node in list(graph.node):
+        if node.op_type == "Squeeze" and node.output[0] in outputs:
+            renamed[node.output[0]] = node.input[0]
+            graph.node.remove(node)
+    for value in graph.output:
+        value.name = renamed.get(value.name, value.name)
+        value.type.tensor_type.ClearField("shape")
+    del graph.value_info[:]
+    data: bytes = model.SerializeToString()
+    return data

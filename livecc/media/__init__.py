@@ -1,0 +1,1 @@
+"""Reading pictures out of video files: sampling, decoding, and decoding ahead in processes."""

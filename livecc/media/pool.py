@@ -1,0 +1,179 @@
+"""Work on files ahead of the model, in processes that may crash or hang.
+
+Decoders run native code on whatever people uploaded. Each file is therefore opened in a worker
+process with a time limit: a decoder that crashes or never returns takes only its worker with it,
+the file gets a `Failure`, and a fresh worker goes on with the next one. Results come in the order
+of the items, and at most `ahead` of them exist at any time before the caller takes them.
+
+Workers are started by `spawn`, so they hold neither the model nor a CUDA context, and they end
+with the process that started them, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from livecc.errors import LiveccError
+from livecc.media.frames import Frames, read_frames
+from livecc.media.resize import Resize
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from pebble import ProcessPool
+
+START_SECONDS = 120
+PARENT_CHECK_SECONDS = 0.5
+
+Key = TypeVar("Key", bound=Hashable)
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an item has no result."""
+
+    reason: str
+
+
+def decode_ahead(
+    items: Iterable[tuple[Key, Path | str]],
+    count: int,
+    resize: Resize | None = None,
+    *,
+    workers: int = 2,
+    timeout_seconds: float = 120.0,
+    ahead: int = 8,
+    threads: int = 0,
+) -> Generator[tuple[Key, Frames | Failure], None, None]:
+    """Yield (key, `count` sampled frames or the reason why not) for every (key, path), in order.
+
+    `threads` is the number of decoding threads in each worker, 0 lets the decoder choose; the
+    other parameters are those of `work_ahead`.
+    """
+    task = _ReadFrames(count, resize, threads)
+    return work_ahead(task, items, workers=workers, timeout_seconds=timeout_seconds, ahead=ahead)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadFrames:
+    count: int
+    resize: Resize | None
+    threads: int
+
+    def __call__(self, path: Path | str) -> Frames:
+        return read_frames(path, self.count, self.resize, self.threads)
+
+
+def work_ahead(
+    task: Callable[[Argument], Result],
+    items: Iterable[tuple[Key, Argument]],
+    *,
+    workers: int,
+    timeout_seconds: float,
+    ahead: int,
+) -> Generator[tuple[Key, Result | Failure], None, None]:
+    """Yield (key, `task(argument)` or a Failure) for every (key, argument), in order.
+
+    `task` and everything that crosses must be picklable. `items` is read only as far as `ahead`
+    results not yet taken. A LiveccError, or any other exception of `task`, becomes the item's
+    reason; ImportError is raised, because then the installation is broken and not the item.
+    `timeout_seconds` counts from when a worker begins the item.
+
+    Raises LiveccError when the workers cannot be started.
+    """
+    import multiprocessing
+
+    from pebble import ProcessPool
+
+    if workers < 1 or ahead < 1:
+        raise LiveccError(f"workers ({workers}) and ahead ({ahead}) must be at least 1")
+    pool = ProcessPool(
+        max_workers=workers,
+        initializer=_start_worker,
+        initargs=(os.getpid(),),
+        context=multiprocessing.get_context("spawn"),
+    )
+    waiting: deque[tuple[Key, Future[Result]]] = deque()
+    try:
+        _check_workers_start(pool)
+        for key, argument in items:
+            waiting.append((key, pool.schedule(task, args=[argument], timeout=timeout_seconds)))
+            while len(waiting) >= ahead:
+                key, future = waiting.popleft()
+                yield key, _outcome(future, timeout_seconds)
+        while waiting:
+            key, future = waiting.popleft()
+            yield key, _outcome(future, timeout_seconds)
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _check_workers_start(pool: ProcessPool) -> None:
+    """Fail at once, with a reason, when workers cannot start: otherwise every item would fail."""
+    future = pool.schedule(_decoders, timeout=START_SECONDS)
+    outcome = _outcome(future, START_SECONDS)
+    if isinstance(outcome, Failure):
+        raise LiveccError(f"the decoding processes do not start: {outcome.reason}")
+
+
+def _decoders() -> list[str]:
+    """Import what the tasks need; doing it first also keeps its cost out of the time limits."""
+    import av
+    import decord
+    import PIL.Image
+
+    return [decord.__name__, av.__name__, PIL.__name__]
+
+
+def _outcome(future: Future[Any], timeout_seconds: float) -> Any:
+    """The result of a pebble future, or the Failure that an exception, a hang or a crash means."""
+    from pebble import ProcessExpired
+
+    try:
+        return future.result()
+    except LiveccError as error:
+        return Failure(str(error))
+    except ImportError as error:
+        raise LiveccError(
+            f"the decoding processes cannot import a package ({error}); install the requirements"
+            " of this kind of work"
+        ) from None
+    except TimeoutError:
+        return Failure(f"not read within {timeout_seconds:g} s: the decoder hangs or is too slow")
+    except ProcessExpired as error:
+        return Failure(f"the decoder crashed ({_ending(error.exitcode)})")
+    except Exception as error:
+        return Failure(f"{type(error).__name__}: {error}")
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"{name}, often out of memory" if -code == signal.SIGKILL else name
+    return f"exit code {code}"
+
+
+def _start_worker(parent: int) -> None:
+    """Make the process quiet, and make it end when the process that started it is gone."""
+    # FFmpeg and decord write to the file descriptor itself, past sys.stderr.
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 2)
+    os.close(quiet)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_SECONDS)
+    os._exit(1)

@@ -1,0 +1,99 @@
+"""How sampled frames are made smaller before they leave the process that decoded them.
+
+The resampling filter is Pillow's bicubic, which widens its support when it shrinks a picture and
+so is the "antialiased" bicubic of torchvision. (The plain bicubic of many decoders is not.)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Squash:
+    """To exactly `height` x `width` pixels, whatever the aspect ratio."""
+
+    height: int
+    width: int
+
+    def target(self, height: int, width: int) -> tuple[int, int]:  # noqa: ARG002
+        return self.height, self.width
+
+
+@dataclass(frozen=True, slots=True)
+class PixelBudget:
+    """To about `pixels` pixels at the frame's own aspect ratio, sides divisible by `multiple`.
+
+    The area never exceeds `pixels`, except that no side is shorter than `multiple`. Small frames
+    are enlarged, so that every video costs a vision model the same.
+    """
+
+    pixels: int
+    multiple: int
+
+    def target(self, height: int, width: int) -> tuple[int, int]:
+        scale = math.sqrt(self.pixels / (height * width))
+        # A side that would round down to nothing keeps one multiple; the other side then shrinks
+        # so that the budget still holds.
+        short, long = sorted((height, width))
+        new_short = max(self.multiple, self._down(short * scale))
+        new_long = min(self._down(long * scale), self._down(self.pixels / new_short))
+        new_long = max(self.multiple, new_long)
+        return (new_short, new_long) if height <= width else (new_long, new_short)
+
+    def _down(self, side: float) -> int:
+        # The tiny term keeps 11 multiples from becoming 10 through rounding of the square root.
+        return math.floor(side / self.multiple + 1e-9) * self.multiple
+
+
+@dataclass(frozen=True, slots=True)
+class LongestSide:
+    """So that the longer side is at most `pixels`, at the frame's own aspect ratio.
+
+    Frames that are small enough already stay as they are.
+    """
+
+    pixels: int
+
+    def target(self, height: int, width: int) -> tuple[int, int]:
+        scale = min(1.0, self.pixels / max(height, width))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """One resize after the other; each step rounds the pixels to whole numbers."""
+
+    steps: tuple[Squash | PixelBudget | LongestSide, ...]
+
+
+Resize = Squash | PixelBudget | LongestSide | Steps
+
+
+def resize_frames(frames: np.ndarray, resize: Resize | None) -> np.ndarray:
+    """Resize uint8 RGB frames [n, H, W, 3] to [n, h, w, 3].
+
+    Frames that have the target size already come back as they are, not copied.
+    """
+    import numpy as np
+    from PIL import Image
+
+    if resize is None:
+        return frames
+    if isinstance(resize, Steps):
+        for step in resize.steps:
+            frames = resize_frames(frames, step)
+        return frames
+    height, width = resize.target(frames.shape[1], frames.shape[2])
+    if (height, width) == frames.shape[1:3]:
+        return frames
+    resized = np.empty((len(frames), height, width, 3), np.uint8)
+    for source, result in zip(frames, resized, strict=True):
+        image = Image.fromarray(source).resize((width, height), Image.Resampling.BICUBIC)
+        result[:] = np.asarray(image)
+    return resized
