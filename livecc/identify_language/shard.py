@@ -55,7 +55,7 @@ def score_shard(
             engine,
             model_dir=folder,
             device=job.details["device"],
-            tokens_per_batch=tokens_per_batch,
+            token_budget=tokens_per_batch,
         )
 
         def run(missing: Iterator[Item[str]]) -> Iterator[list[tuple[str, Row]]]:
