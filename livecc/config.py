@@ -116,7 +116,7 @@ def _explain(error: Any) -> Iterator[str]:
         same_kind = [
             inner
             for inner in error.context
-            if isinstance(value, dict) and inner.validator not in ("type", "enum")
+            if isinstance(value, dict) and (inner.path or inner.validator not in ("type", "enum"))
         ]
         if same_kind:
             for inner in same_kind:

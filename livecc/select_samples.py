@@ -22,7 +22,8 @@ from livecc.tables import schema
 from livecc.thresholds import Rule, parse_rules
 
 RULE_STAGE = {rule: stage for stage, rule in STAGE_RULE.items()}
-_DECISION_COLUMNS = ("words_per_second", "language", "language_confidence", "lm_loss")
+#: How the reason of a clip begins that was dropped because a score is missing.
+UNSCORED = "not scored: "
 
 
 def decide(
@@ -53,7 +54,7 @@ def decide(
                         f"clip {clip['clip']} has no {name} ({reason}), and the selection says "
                         "on_unscored: fail; set it to drop or keep, or mend the item"
                     )
-                return name, f"not scored: {reason}"
+                return name, f"{UNSCORED}{reason}"
         why = rule.failure(values)
         if why is not None:
             return name, why
@@ -79,6 +80,7 @@ def select_shard(
     on_unscored = thresholds.get("on_unscored", "drop")
     tables = ScoreTables(scores)
     dropped: Counter[str] = Counter()
+    unscored: Counter[str] = Counter()
     kept_rows: list[dict[str, Any]] = []
     total = 0
     seconds = 0.0
@@ -95,6 +97,7 @@ def select_shard(
                 kept_rows.append(clip)
             else:
                 dropped[rule] += 1
+                unscored[rule] += why is not None and why.startswith(UNSCORED)
             yield {
                 **{name: values.get(name) for name in schema("decisions").names},
                 "seconds": length,
@@ -109,7 +112,7 @@ def select_shard(
         "clips": total,
         "kept": len(kept_rows),
         "dropped": {name: dropped[name] for name in ["clip", *rules] if dropped[name]},
-        "rules": list(rules),
+        "unscored": {name: unscored[name] for name in rules if unscored[name]},
         "seconds": round(seconds, 3),
         "kept_seconds": round(sum(clip["end"] - clip["start"] for clip in kept_rows), 3),
         "kept_videos": len({clip["video"] for clip in kept_rows}),

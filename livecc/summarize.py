@@ -169,8 +169,11 @@ def _render_selection(console: Any, name: str, selection: Mapping[str, Any]) -> 
     left = clips
     for rule, dropped in _in_order(selection["dropped"]):
         left -= dropped
-        text = _RULE_TEXT.get(rule, rule)
-        console.print(f"{-dropped:>8} {rule:<18} {text}; {left} left")
+        unscored = selection["unscored"].get(rule, 0)
+        why = f"{_RULE_TEXT[rule]} {dropped - unscored}" + (
+            f", not scored {unscored}" if unscored else ""
+        )
+        console.print(f"{-dropped:>8} {rule:<18} {why}; {left} left")
     console.print(
         f"{kept:>8} samples      {_hours(selection['kept_seconds'])}, "
         f"{selection['kept_videos']} videos, {selection['kept_words']} words"
