@@ -1,0 +1,93 @@
+"""Check input files before a run: what is wrong, line by line.
+
+What is an error here costs the line in the workflow (it is recorded and counted, the shard goes
+on); what is a warning costs single captions, or says that a video file is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from livecc.clip_captions import clip_captions
+from livecc.errors import LiveccError
+from livecc.files import read_lines, shard_name
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong in an input file. `line` is 0 when it is the file as a whole."""
+
+    file: str
+    line: int
+    severity: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.severity}: {self.message}"
+
+
+@dataclass
+class Checked:
+    """How much was looked at."""
+
+    files: int = 0
+    lines: int = 0
+    videos: int = 0
+
+
+def validate_captions(
+    files: Sequence[Path], videos: Path | None, checked: Checked
+) -> Iterator[Finding]:
+    """The findings in input files of the pre-training track, in order.
+
+    With `videos`, a folder, each record's video file must be there. A video id may come once in all
+    files together.
+    """
+    first_place: dict[str, str] = {}
+    shards: dict[str, str] = {}
+    for file in files:
+        checked.files += 1
+        try:
+            name = shard_name(file)
+        except LiveccError as error:
+            yield Finding(str(file), 0, "error", str(error).removeprefix(f"{file}: "))
+            continue
+        if name in shards:
+            message = f"same stem as {shards[name]}, so both would be shard {name!r}; rename one"
+            yield Finding(str(file), 0, "error", message)
+        shards.setdefault(name, str(file))
+        try:
+            yield from _validate_file(file, videos, checked, first_place)
+        except LiveccError as error:
+            yield Finding(str(file), 0, "error", str(error).removeprefix(f"{file}: "))
+
+
+def _validate_file(
+    file: Path, videos: Path | None, checked: Checked, first_place: dict[str, str]
+) -> Iterator[Finding]:
+    found_any = False
+    for result in clip_captions(read_lines(file)):
+        found_any = True
+        row = result.row
+        number, video = row["line"], row["video"]
+        checked.lines += 1
+        if row["status"] != "ok":
+            yield Finding(str(file), number, "error", row["reason"])
+            continue
+        checked.videos += 1
+        place = f"{file}:{number}"
+        earlier = first_place.setdefault(video, place)
+        if earlier != place:
+            yield Finding(str(file), number, "error", f"video {video!r} is also in {earlier}")
+        if row["skipped_lines"]:
+            message = f"{row['skipped_lines']} captions skipped ({row['skipped_reasons']})"
+            yield Finding(str(file), number, "warning", message)
+        if not row["words"]:
+            yield Finding(str(file), number, "warning", "no words in any caption")
+        if videos is not None and not (videos / video).is_file():
+            yield Finding(str(file), number, "warning", f"{videos / video}: no such file")
+    if not found_any:
+        yield Finding(str(file), 0, "warning", "no records")
