@@ -7,7 +7,7 @@ them. All lines of many videos are handled at once: the functions here know noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, compress, repeat
+from itertools import chain, repeat
 from operator import eq
 from typing import Any, NamedTuple
 
@@ -80,8 +80,14 @@ def _drop_repeated(words: list[str], per_line: IntArray) -> tuple[list[str], Int
         return words, per_line
     line = np.searchsorted(first_word + per_line, at, side="right")
     per_line = per_line - np.bincount(line, minlength=len(per_line))
-    # Bytes iterate as small ints, much faster than numpy's booleans.
-    return list(compress(words, (~repeated).tobytes())), per_line
+    # Repeats are rare: copying the stretches between them is cheaper than looking at every word.
+    kept: list[str] = []
+    after = 0
+    for index in at.tolist():
+        kept += words[after:index]
+        after = index + 1
+    kept += words[after:]
+    return kept, per_line
 
 
 def round_to_tenths(values: FloatArray) -> FloatArray:

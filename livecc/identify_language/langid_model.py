@@ -173,7 +173,7 @@ class LangidIdentifier:
 
 
 def _synchronising_length(moves: Array) -> int:
-    """After how many bytes two walks over the same bytes are in the same state, wherever they began.
+    """The number of bytes after which a walk no longer depends on where it began.
 
     `moves`: (n_states, 256). langid's automaton knows the last few bytes only, those of its
     longest n-gram; this measures how many.
