@@ -15,6 +15,7 @@ import argparse
 import random
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +79,8 @@ def bench_langid(texts: list[str], repeats: int) -> None:
     # Each byte visits one state, which adds to 97 labels.
     arithmetic = product / features.size * n_bytes
     print_table(
-        f"langid: {len(texts)} texts, {n_bytes / 1e6:.1f} MB, same label on {agree:.2%} of {len(sample)}",
+        f"langid: {len(texts)} texts, {n_bytes / 1e6:.1f} MB; "
+        f"same label on {agree:.2%} of {len(sample)}",
         [
             ("ours", our_rate),
             ("langid's own loop", their_rate),
@@ -87,12 +89,99 @@ def bench_langid(texts: list[str], repeats: int) -> None:
     )
 
 
+def random_classifier(folder: Path, texts: list[str]) -> None:
+    """An XLM-RoBERTa of 4 layers of 256 with random weights, and a tokenizer of these texts."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+    from transformers import (
+        PreTrainedTokenizerFast,
+        XLMRobertaConfig,
+        XLMRobertaForSequenceClassification,
+    )
+
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.UnigramTrainer(vocab_size=2000, special_tokens=special, unk_token="<unk>"),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = XLMRobertaConfig(
+        vocab_size=2000,
+        hidden_size=256,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=1024,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        pad_token_id=1,
+        id2label={index: f"l{index}" for index in range(20)},
+        label2id={f"l{index}": index for index in range(20)},
+    )
+    XLMRobertaForSequenceClassification(config).save_pretrained(folder)
+
+
+def bench_xlm_roberta(texts: list[str], model_dir: Path, device: str, repeats: int) -> None:
+    import torch
+    from transformers import AutoConfig, AutoTokenizer, pipeline
+
+    ours = load("xlm_roberta", model_dir=model_dir, device=device)
+    theirs: Any = pipeline("text-classification", model=str(model_dir), device=device)
+    ours.identify(texts[:8])
+    our_rate = len(texts) / median_seconds(lambda: ours.identify(texts), repeats)
+    their_rate = len(texts) / median_seconds(
+        lambda: [theirs(text, truncation=True, max_length=512) for text in texts], repeats
+    )
+    config = AutoConfig.from_pretrained(model_dir)
+    ids = AutoTokenizer.from_pretrained(model_dir)(texts, truncation=True, max_length=512)
+    lengths = [len(text) for text in ids["input_ids"]]
+    hidden, inner = config.hidden_size, config.intermediate_size
+    # Multiply-adds a token: four projections and the two of the feed-forward; two of attention.
+    operations = config.num_hidden_layers * sum(
+        2 * n * (4 * hidden**2 + 2 * hidden * inner + 2 * n * hidden) for n in lengths
+    )
+    matrix = torch.ones(2048, hidden, device=device)
+    weights = torch.ones(hidden, inner, device=device)
+    product = median_seconds(lambda: (matrix @ weights)[0, 0].item(), 20)
+    speed = 2 * 2048 * hidden * inner / product
+    print_table(
+        f"xlm_roberta: {len(texts)} texts, {sum(lengths)} tokens, {hidden} wide, "
+        f"{config.num_hidden_layers} layers, matrix product {speed / 1e9:.0f} GFLOP/s",
+        [
+            ("ours", our_rate),
+            ("pipeline, one by one", their_rate),
+            ("ceiling", len(texts) * speed / operations),
+        ],
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmark the language engines.")
-    parser.add_argument("--texts", type=int, default=10_000)
+    parser.add_argument("--texts", type=int, default=10_000, help="texts for langid")
+    parser.add_argument("--classifier-texts", type=int, default=128, help="texts for xlm_roberta")
+    parser.add_argument("--model-dir", type=Path, help="classifier to measure, else a random one")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     bench_langid(made_up_texts(arguments.texts), arguments.repeats)
+    texts = made_up_texts(arguments.classifier_texts)
+    if arguments.model_dir:
+        bench_xlm_roberta(texts, arguments.model_dir, arguments.device, arguments.repeats)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        random_classifier(Path(name), texts)
+        bench_xlm_roberta(texts, Path(name), arguments.device, arguments.repeats)
 
 
 if __name__ == "__main__":

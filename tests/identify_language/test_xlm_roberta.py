@@ -58,7 +58,6 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pad_token_id=1,
         bos_token_id=0,
         eos_token_id=2,
-        num_labels=len(LABELS),
         id2label=dict(enumerate(LABELS)),
         label2id={label: index for index, label in enumerate(LABELS)},
         # Large, so that texts differ clearly.
