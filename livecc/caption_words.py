@@ -7,7 +7,7 @@ them. All lines of many videos are handled at once: the functions here know noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, compress, repeat
+from itertools import chain, repeat
 from operator import eq
 from typing import Any, NamedTuple
 
@@ -54,10 +54,11 @@ def time_words(
     # Zero words would divide by zero; such a line gives no word, so its step does not matter.
     step = (end - start) / np.maximum(per_line, 1)
     last_word = np.cumsum(per_line) - 1
-    k = np.arange(len(words), dtype=np.float64) - np.repeat(
-        (last_word - per_line + 1).astype(np.float64), per_line
-    )
-    word_start = round_to_tenths(np.repeat(start, per_line) + k * np.repeat(step, per_line))
+    word_start = np.arange(len(words), dtype=np.float64)
+    word_start -= np.repeat((last_word - per_line + 1).astype(np.float64), per_line)
+    word_start *= np.repeat(step, per_line)
+    word_start += np.repeat(start, per_line)
+    word_start = round_to_tenths(word_start)
     # Inside a line a word ends where the next one starts: the same k, the same sum.
     word_end = np.empty_like(word_start)
     word_end[:-1] = word_start[1:]
@@ -80,8 +81,14 @@ def _drop_repeated(words: list[str], per_line: IntArray) -> tuple[list[str], Int
         return words, per_line
     line = np.searchsorted(first_word + per_line, at, side="right")
     per_line = per_line - np.bincount(line, minlength=len(per_line))
-    # Bytes iterate as small ints, much faster than numpy's booleans.
-    return list(compress(words, (~repeated).tobytes())), per_line
+    # Repeats are rare: copying the stretches between them is cheaper than looking at every word.
+    kept: list[str] = []
+    after = 0
+    for index in at.tolist():
+        kept += words[after:index]
+        after = index + 1
+    kept += words[after:]
+    return kept, per_line
 
 
 def round_to_tenths(values: FloatArray) -> FloatArray:
@@ -94,7 +101,8 @@ def round_to_tenths(values: FloatArray) -> FloatArray:
     """
     tenths = values * 10.0
     nearest = np.rint(tenths)
-    half = np.flatnonzero(np.abs(tenths - nearest) == 0.5)
+    remainder = tenths - nearest
+    half = np.flatnonzero(np.abs(remainder, out=remainder) == 0.5)
     if len(half):
         x, product = values[half], tenths[half]
         scaled = x * _SPLITTER
@@ -104,8 +112,8 @@ def round_to_tenths(values: FloatArray) -> FloatArray:
         nearest[half] = np.where(
             error > 0, np.ceil(product), np.where(error < 0, np.floor(product), nearest[half])
         )
-    rounded = nearest / 10.0
-    large = np.flatnonzero(~(np.abs(tenths) < _MAX_EXACT_TENTHS))
-    for index in large.tolist():
-        rounded[index] = round(float(values[index]), 1)
-    return rounded
+    nearest /= 10.0
+    if len(values) and not -_MAX_EXACT_TENTHS < tenths.min() <= tenths.max() < _MAX_EXACT_TENTHS:
+        for index in np.flatnonzero(np.abs(tenths) >= _MAX_EXACT_TENTHS).tolist():
+            nearest[index] = round(float(values[index]), 1)
+    return nearest

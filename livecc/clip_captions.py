@@ -35,6 +35,9 @@ from livecc.tables import schema
 
 # Input handled at once: enough lines to pay for numpy's calls, few enough to stay in the cache.
 _BATCH_BYTES = 96 * 2**10
+# Transcripts written at once: a compressor called for every video finds its tables evicted from
+# the cache each time, and takes twice as long.
+_WRITE_BYTES = 4 * 2**20
 
 # Why a caption line is skipped, in the order in which the reasons are tried and reported.
 _MISSHAPEN = "not [start, end, text]"
@@ -137,6 +140,8 @@ def run(
     counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
     seconds = 0.0
+    ready: list[bytes] = []
+    ready_bytes = 0
     with ExitStack() as stack:
         stack.enter_context(_collector_paused())
         transcript_stream = stack.enter_context(open_atomic(transcripts))
@@ -149,7 +154,11 @@ def run(
             if video.transcript is None:
                 counts["failed_videos"] += 1
                 continue
-            transcript_stream.write(video.transcript.to_json() + b"\n")
+            ready.append(video.transcript.to_json())
+            ready_bytes += len(ready[-1])
+            if ready_bytes >= _WRITE_BYTES:
+                transcript_stream.write(b"\n".join([*ready, b""]))
+                ready, ready_bytes = [], 0
             for clip in video.clips:
                 clip_table.write(clip)
                 counts["clips" if clip["status"] == "ok" else "failed_clips"] += 1
@@ -161,6 +170,7 @@ def run(
                 for part in row["skipped_reasons"].split("; "):
                     reason, _, number = part.rpartition(": ")
                     skipped[reason] += int(number)
+        transcript_stream.write(b"\n".join([*ready, b""]))
     names = (
         *("lines", "videos", "failed_videos", "caption_lines", "skipped_lines"),
         *("words", "clips", "failed_clips", "short_spans"),
