@@ -35,7 +35,7 @@ FORMATS = {
     "one_group.mkv": ("libx264", {"g": "1000"}),
     "vp9.webm": ("libvpx-vp9", {}),
     "av1.webm": ("libsvtav1", {}),
-    "mpeg4.avi": ("mpeg4", {"g": "1"}),
+    "h264.avi": ("libx264", {"g": "25"}),
     "transport.ts": ("libx264", {"g": "25"}),
     "flash.flv": ("libx264", {"g": "25"}),
 }
