@@ -131,6 +131,24 @@ def test_scrfd_decodes_distances() -> None:
     np.testing.assert_allclose(session.fed[0, :, 0, 0], (127.5 / 128, -0.5 / 128, -127.5 / 128))
 
 
+def test_scrfd_as_insightface_exports_it() -> None:
+    """Outputs without a batch axis: (row, column, frame, anchor) flattened."""
+    rng = np.random.default_rng(0)
+    outputs, flat = [], []
+    for values in (1, 4, 10):
+        for stride in (8, 16, 32):
+            rows, columns = 64 // stride, 96 // stride
+            # frame, row, column, anchor, value
+            output = rng.uniform(0, 0.55, (3, rows, columns, 2, values)).astype(np.float32)
+            outputs.append(output.reshape(3, -1, values))
+            flat.append(output.transpose(1, 2, 0, 3, 4).reshape(-1, values))
+    frames = np.concatenate([FRAME] * 3)
+    expected, found = (Scrfd(_Session(o)).detect(frames) for o in (outputs, flat))
+    assert min(len(faces) for faces in expected) > 0
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_yunet_decodes_logarithms() -> None:
     sizes = [(64 // s) * (96 // s) for s in (8, 16, 32)]
     outputs = [np.zeros((1, n, k), np.float32) for k in (1, 1, 4, 10) for n in sizes]
