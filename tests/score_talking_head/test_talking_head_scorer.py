@@ -9,7 +9,13 @@ from videos import write_audio, write_video
 from livecc.errors import LiveccError
 from livecc.media.frames import Frames
 from livecc.media.pool import Failure
-from livecc.score_talking_head import DecodeOptions, TalkingHeadScorer, load, options_of
+from livecc.score_talking_head import (
+    DecodeOptions,
+    TalkingHeadScorer,
+    fingerprint_options,
+    load,
+    options_of,
+)
 
 
 class ByLength(TalkingHeadScorer):
@@ -60,6 +66,15 @@ def test_every_item_gets_one_row_in_order(tmp_path: Path) -> None:
 
 def test_nothing_to_score() -> None:
     assert list(ByLength().score([])) == []
+
+
+def test_batching_is_not_part_of_the_fingerprint() -> None:
+    def fingerprint(**values: object) -> dict[str, object]:
+        return fingerprint_options(options_of("qwen2_vl", values))
+
+    assert fingerprint(batch_size=1, max_tokens=1) == fingerprint()
+    for option in ({"question": "Who?"}, {"answer": "No"}, {"frames": 4}, {"pixels": 10_000}):
+        assert fingerprint(**option) != fingerprint()
 
 
 def test_wrong_options_are_named(tmp_path: Path) -> None:
