@@ -42,9 +42,24 @@ class Scrfd(FaceDetector):
         import numpy as np
 
         for stride, score, distance in zip(STRIDES, outputs[:3], outputs[3:6], strict=True):
-            score = score[..., 0]
+            n_cells = (size[0] // stride) * (size[1] // stride)
+            score = _by_frame(score, n_cells)[..., 0]
+            distance = _by_frame(distance, n_cells)
             frame, anchor = np.nonzero(score >= self.score_threshold)
             x, y = cells(size, stride, anchor // ANCHORS)
             left, top, right, bottom = (distance[frame, anchor] * stride).T
             boxes = np.stack([x - left, y - top, x + right, y + bottom], axis=1)
             yield frame, boxes, score[frame, anchor]
+
+
+def _by_frame(output: np.ndarray, n_cells: int) -> np.ndarray:
+    """An output as [frames, n_cells * ANCHORS, values].
+
+    Graphs exported for one frame, as InsightFace releases them, flatten (row, column, frame,
+    anchor) into the first axis instead.
+    """
+    if output.ndim == 3:
+        return output
+    values = output.shape[1]
+    cells_first = output.reshape(n_cells, -1, ANCHORS, values)
+    return cells_first.transpose(1, 0, 2, 3).reshape(-1, n_cells * ANCHORS, values)

@@ -24,7 +24,10 @@ from livecc.media.truncation import cut_reason
 if TYPE_CHECKING:
     import numpy as np
 
-MPEG_PACK_HEADER = b"\x00\x00\x01\xba"
+# Containers that say where each frame lies and when it is shown, by their names in FFmpeg. In all
+# others (avi, transport and program streams) decord numbers frames wrongly after a seek, so that
+# PyAV counts them from the beginning.
+INDEXED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
 
 class VideoError(LiveccError):
@@ -74,22 +77,15 @@ def read_frames(
     `threads` is the number of decoding threads, 0 lets the decoder choose. Raises VideoError with
     the reason when the file cannot be used.
     """
-    if _check_file(path):
-        # A file that decord opens may still hold what only PyAV can decode.
-        with suppress(VideoError):
-            return _sample(DecordVideo(path, threads), count, resize)
-    return _sample(AvVideo(path, threads), count, resize)
-
-
-def _sample(video: Video, count: int, resize: Resize | None) -> Frames:
+    video = open_video(path, threads)
     indices = sample_indices(video.n_frames, count)
     return Frames(resize_frames(video.read(indices), resize), indices, video.n_frames)
 
 
 def open_video(path: Path | str, threads: int = 0) -> Video:
-    """Open the video at `path` with decord, or with PyAV when decord cannot.
+    """Open the video at `path` for reading any of its frames.
 
-    Raises VideoError with the reason when neither can.
+    Raises VideoError with the reason when the file cannot be used.
     """
     if _check_file(path):
         with suppress(VideoError):
@@ -100,8 +96,7 @@ def open_video(path: Path | str, threads: int = 0) -> Video:
 def _check_file(path: Path | str) -> bool:
     """Whether decord can be trusted with the file; raises VideoError when it is no whole file.
 
-    decord cannot seek in MPEG program streams (.mpg, .vob): it loses the first group of pictures
-    and numbers the frames after it from zero.
+    Looking with PyAV first costs milliseconds, and gives reasons where decord gives C++ messages.
     """
     path = Path(path)
     try:
@@ -109,8 +104,6 @@ def _check_file(path: Path | str) -> bool:
             raise VideoError("is a folder, not a video file")
         if path.stat().st_size == 0:
             raise VideoError("the file is empty")
-        with path.open("rb") as handle:
-            program_stream = handle.read(4) == MPEG_PACK_HEADER
         reason = cut_reason(path)
     except FileNotFoundError:
         raise VideoError("no such file") from None
@@ -118,7 +111,9 @@ def _check_file(path: Path | str) -> bool:
         raise VideoError(f"cannot be read ({error.strerror})") from None
     if reason:
         raise VideoError(reason)
-    return not program_stream
+    with _opened(path) as container:
+        _main_stream(container)
+        return container.format.name in INDEXED_FORMATS
 
 
 def _local(path: Path | str) -> str:
@@ -127,7 +122,10 @@ def _local(path: Path | str) -> str:
 
 
 class DecordVideo:
-    """A video opened by decord. Raises VideoError when decord cannot open or decode it."""
+    """A video opened by decord. Raises VideoError when decord cannot open it.
+
+    Frames that decord cannot decode (some turned pictures, damaged streams) are left to PyAV.
+    """
 
     def __init__(self, path: Path | str, threads: int = 0) -> None:
         import decord
@@ -135,6 +133,8 @@ class DecordVideo:
         # Decoder messages go to stderr by the hundred; what matters comes back as an exception.
         decord.logging.set_level(decord.logging.QUIET)
         self._errors = (RuntimeError, decord.DECORDError)
+        self._path = path
+        self._threads = threads
         try:
             self._reader: Any = decord.VideoReader(_local(path), num_threads=threads)
             self.n_frames = len(self._reader)
@@ -147,8 +147,8 @@ class DecordVideo:
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         try:
             frames: np.ndarray = self._reader.get_batch([int(k) for k in indices]).asnumpy()
-        except self._errors as error:
-            raise VideoError(f"decord cannot decode it ({_first_line(error)})") from None
+        except self._errors:
+            return AvVideo(self._path, self._threads).read(indices)
         return frames
 
 
@@ -160,42 +160,33 @@ class AvVideo:
     """
 
     def __init__(self, path: Path | str, threads: int = 0) -> None:
-        import av
-
-        self._path = _local(path)
+        self._path = path
         self._threads = threads
-        try:
-            with av.open(self._path) as container:
-                stream = _main_stream(container)
-                self.fps = float(stream.average_rate or 0)
-                times = [
-                    packet.pts
-                    for packet in container.demux(stream)
-                    if packet.size and not packet.is_discard
-                ]
-        except av.FFmpegError as error:
-            raise VideoError(f"not a video that can be read ({error.strerror})") from None
+        with _opened(path) as container:
+            stream = _main_stream(container)
+            self.fps = float(stream.average_rate or 0)
+            times = [
+                packet.pts
+                for packet in container.demux(stream)
+                if packet.size and not packet.is_discard
+            ]
+            indexed = container.format.name in INDEXED_FORMATS
         self.n_frames = len(times)
         if not times:
             raise VideoError("the video has no frames")
-        known = [time for time in times if time is not None]
-        # Without a time for every packet a frame can only be found by counting from the start.
-        self._times = sorted(known) if len(set(known)) == len(times) else None
+        known = sorted({time for time in times if time is not None})
+        # Without a time for every frame one can only be found by counting from the start.
+        self._times = known if indexed and len(known) == len(times) else None
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        import av
         import numpy as np
 
         wanted = sorted({int(k) for k in indices})
-        try:
-            with self._open() as (container, stream):
-                found = self._seek_each(container, stream, wanted)
-            if len(found) < len(wanted):
-                # No times to seek by, or a format whose seeking is not exact (MPEG program stream).
-                with self._open() as (container, stream):
-                    found = _count_through(container, stream, wanted)
-        except av.FFmpegError as error:
-            raise VideoError(f"a sampled frame cannot be decoded ({error.strerror})") from None
+        found: dict[int, np.ndarray] = {}
+        with suppress(VideoError):
+            found = self._seek_each(wanted)
+        if len(found) < len(wanted):
+            found = self._count_through(wanted)
         missing = [k for k in wanted if k not in found]
         if missing:
             raise VideoError(
@@ -207,29 +198,52 @@ class AvVideo:
         return np.stack([found[int(k)] for k in indices])
 
     @contextmanager
-    def _open(self) -> Iterator[tuple[Any, Any]]:
-        import av
-
-        with av.open(self._path) as container:
+    def _decoding(self) -> Iterator[tuple[Any, Any]]:
+        with _opened(self._path, "a sampled frame cannot be decoded") as container:
             stream = _main_stream(container)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self._threads
             yield container, stream
 
-    def _seek_each(self, container: Any, stream: Any, wanted: list[int]) -> dict[int, np.ndarray]:
+    def _seek_each(self, wanted: list[int]) -> dict[int, np.ndarray]:
         """The wanted frames, each decoded from the key frame before it."""
         found: dict[int, np.ndarray] = {}
         if self._times is None:
             return found
-        for number in wanted:
-            time = self._times[number]
-            container.seek(time, stream=stream)
-            for frame in container.decode(stream):
-                if frame.pts is not None and frame.pts >= time:
-                    if frame.pts == time:
-                        found[number] = _upright(frame)
+        with self._decoding() as (container, stream):
+            for number in [k for k in wanted if k < self.n_frames]:
+                time = self._times[number]
+                container.seek(time, stream=stream)
+                for frame in container.decode(stream):
+                    if frame.pts is not None and frame.pts >= time:
+                        if frame.pts == time:
+                            found[number] = _upright(frame)
+                        break
+        return found
+
+    def _count_through(self, wanted: list[int]) -> dict[int, np.ndarray]:
+        """The wanted frames, found by decoding everything before them."""
+        found = {}
+        numbers = set(wanted)
+        with self._decoding() as (container, stream):
+            for number, frame in enumerate(container.decode(stream)):
+                if number in numbers:
+                    found[number] = _upright(frame)
+                if number >= wanted[-1]:
                     break
         return found
+
+
+@contextmanager
+def _opened(path: Path | str, problem: str = "not a video that can be read") -> Iterator[Any]:
+    """An open PyAV container; what FFmpeg raises inside becomes a VideoError with `problem`."""
+    import av
+
+    try:
+        with av.open(_local(path)) as container:
+            yield container
+    except av.FFmpegError as error:
+        raise VideoError(f"{problem} ({error.strerror})") from None
 
 
 def _main_stream(container: Any) -> Any:
@@ -238,18 +252,6 @@ def _main_stream(container: Any) -> Any:
     if stream is None:
         raise VideoError("the file has no video stream")
     return stream
-
-
-def _count_through(container: Any, stream: Any, wanted: list[int]) -> dict[int, np.ndarray]:
-    """The wanted frames, found by decoding everything before them."""
-    found = {}
-    numbers = set(wanted)
-    for number, frame in enumerate(container.decode(stream)):
-        if number in numbers:
-            found[number] = _upright(frame)
-        if number >= wanted[-1]:
-            break
-    return found
 
 
 def _upright(frame: Any) -> np.ndarray:

@@ -9,7 +9,13 @@ Two engines give a score in [0, 1], high for a talking head:
 The scores of different engines are not comparable; thresholds belong to one engine.
 """
 
-from livecc.score_talking_head.load import ENGINES, VERSION, load, options_of
+from livecc.score_talking_head.load import (
+    ENGINES,
+    VERSION,
+    fingerprint_options,
+    load,
+    options_of,
+)
 from livecc.score_talking_head.scorer import DecodeOptions, Row, TalkingHeadScorer
 
 __all__ = [
@@ -18,6 +24,7 @@ __all__ = [
     "DecodeOptions",
     "Row",
     "TalkingHeadScorer",
+    "fingerprint_options",
     "load",
     "options_of",
 ]

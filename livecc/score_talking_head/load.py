@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ VERSION = "1"
 ENGINES = ("face_presence", "qwen2_vl")
 MODES = ("paper", "default")
 
+# Options that decide how much is scored at a time, not what the score is.
+_BATCHING = frozenset({"batch_size", "max_tokens"})
+
 _OPTIONS: dict[str, type[FacePresenceOptions] | type[Qwen2VLOptions]] = {
     "face_presence": FacePresenceOptions,
     "qwen2_vl": Qwen2VLOptions,
@@ -28,8 +31,7 @@ def options_of(
 ) -> FacePresenceOptions | Qwen2VLOptions:
     """The options of `engine`, with `values` in place of the defaults; no model is touched.
 
-    All of them change the scores, so all belong to the fingerprint. Raises LiveccError for an
-    unknown engine, an unknown option or a value out of range.
+    Raises LiveccError for an unknown engine, an unknown option or a value out of range.
     """
     if engine not in _OPTIONS:
         raise LiveccError(f"talking-head engine {engine!r}: must be one of {', '.join(ENGINES)}")
@@ -41,6 +43,11 @@ def options_of(
                 f"talking-head engine {engine}: no option {name!r}; it has {', '.join(known)}"
             )
     return kind(**(values or {}))
+
+
+def fingerprint_options(options: FacePresenceOptions | Qwen2VLOptions) -> dict[str, Any]:
+    """The options that change a score, by name: what a score has to be stored under."""
+    return {name: value for name, value in asdict(options).items() if name not in _BATCHING}
 
 
 def load(
