@@ -7,7 +7,8 @@ Here they exist only for scored positions, a few megabytes at a time.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from livecc.errors import LiveccError
+from livecc.files import read_json
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-# Logits made at a time when the head is a plain matrix. 2^25 fp32 numbers are 128 MB.
-_LOGITS_PER_CHUNK = 2**25
+# Logits made at a time when the head is a plain matrix: 64 MB in fp32 on the CPU, 512 MB on a GPU,
+# which needs more rows to be busy.
+_LOGITS_PER_CHUNK = {"cpu": 2**24, "cuda": 2**27}
 
 # Config entries that change the logits after the head's matrix product, by architecture
 # (Gemma 2, Cohere, Granite); the neutral values are those that change nothing.
@@ -96,7 +99,7 @@ class CausalModel:
         head = self.network.get_output_embeddings()
         target = self._tensor(targets)
         losses = torch.empty(len(rows), dtype=torch.float32)
-        step = max(1, _LOGITS_PER_CHUNK // self.vocabulary)
+        step = self._rows_per_chunk()
         for start in range(0, len(rows), step):
             chunk = slice(start, start + step)
             losses[chunk] = _nll(head(hidden[chunk]), target[chunk]).cpu()
@@ -116,12 +119,16 @@ class CausalModel:
         else:
             logits = self.network(**inputs).logits[0][self._tensor(places)]
         losses = torch.empty(len(rows), dtype=torch.float32)
-        step = max(1, _LOGITS_PER_CHUNK // self.vocabulary)
+        step = self._rows_per_chunk()
         for start in range(0, len(rows), step):
             chunk = slice(start, start + step)
             chosen = logits[self._tensor(inverse[chunk])]
             losses[chunk] = _nll(chosen, self._tensor(targets[chunk])).cpu()
         return losses.numpy()
+
+    def _rows_per_chunk(self) -> int:
+        most = _LOGITS_PER_CHUNK.get(self.device.type, _LOGITS_PER_CHUNK["cpu"])
+        return max(1, most // self.vocabulary)
 
     def _keep(self, cache: Any, keep: NDArray[np.int64]) -> KeyValues:
         """Keys and values of the chosen tokens; each layer's others are freed as it goes."""
@@ -195,16 +202,18 @@ def load_causal_model(model_dir: Path, *, device: str, dtype: str) -> CausalMode
         config = AutoConfig.from_pretrained(model_dir, local_files_only=True)
         if getattr(config, "is_encoder_decoder", False):
             raise LiveccError(f"{model_dir}: an encoder-decoder, not a causal language model")
+        _check_rotary_base(model_dir, config)
         # Only the eager kernel knows Gemma 2's soft cap on attention scores.
         eager = getattr(config, "attn_logit_softcapping", None) is not None
-        network, report = AutoModelForCausalLM.from_pretrained(
-            model_dir,
-            config=config,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            output_loading_info=True,
-            **({"attn_implementation": "eager"} if eager else {}),
-        )
+        with _quiet():
+            network, report = AutoModelForCausalLM.from_pretrained(
+                model_dir,
+                config=config,
+                dtype=getattr(torch, dtype),
+                local_files_only=True,
+                output_loading_info=True,
+                **({"attn_implementation": "eager"} if eager else {}),
+            )
     except LiveccError:
         raise
     except Exception as error:
@@ -284,6 +293,34 @@ def context_length(tokenizer: Any, config: Any, limit: int | None) -> int:
         limit,
     )
     return int(min((bound for bound in bounds if bound), default=2**31))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bar of weights in the log of a job."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _check_rotary_base(model_dir: Path, config: Any) -> None:
+    """Refuse a config of transformers 5 whose rotary base transformers 4 would pass over."""
+    import transformers
+
+    base = (read_json(model_dir / "config.json").get("rope_parameters") or {}).get("rope_theta")
+    read = getattr(config, "rope_theta", base)
+    if int(transformers.__version__.split(".")[0]) < 5 and base is not None and read != base:
+        raise LiveccError(
+            f"{model_dir}: config.json was written by transformers 5 and its rotary base "
+            f"({base}) is not seen by transformers {transformers.__version__}; add "
+            f'"rope_theta": {base} to it'
+        )
 
 
 def _require_folder(model_dir: Path) -> None:

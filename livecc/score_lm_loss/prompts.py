@@ -205,9 +205,7 @@ class ChatEncoder:
             tokens_before.append(len(context.ids) if token is None else token)
         start = next((i for i, n in enumerate(tokens_before) if n >= excess), len(cuts) - 1)
         for cut in cuts[start:]:
-            shorter = LossRequest(
-                request.key, request.title, " ".join(words[cut:]), request.text
-            )
+            shorter = LossRequest(request.key, request.title, " ".join(words[cut:]), request.text)
             chat = self._tokenize([shorter])[0]
             if chat.total <= self.max_tokens:
                 return chat.clip(request.key, cut)
