@@ -175,7 +175,7 @@ def ceiling(folder: Path, requests: list[LossRequest], threads: int) -> tuple[fl
     import numpy as np
     import torch
 
-    from livecc.score_lm_loss.model import load_tokenizer
+    from livecc.score_lm_loss.loading import load_tokenizer
     from livecc.score_lm_loss.prompts import ChatEncoder, EncodedClip
     from livecc.score_lm_loss.token_tree import build_token_forest
 
@@ -229,9 +229,8 @@ def main() -> None:
             "original's way": measure("original", folder, args, args.original_runs),
         }
     reference = rows["original's way"]
-    print(
-        f"{'way':<20}{'seconds':>9}{'faster':>8}{'peak MB':>9}{'above model':>13}{'max |d loss|':>14}"
-    )
+    columns = f"{'seconds':>9}{'faster':>8}{'peak MB':>9}{'above model':>13}{'max |d loss|':>14}"
+    print(f"{'way':<20}{columns}")
     for label, row in rows.items():
         difference = max(
             abs(a - b) for a, b in zip(row["losses"], reference["losses"], strict=True)
