@@ -174,7 +174,7 @@ def test_half_a_surrogate_pair_is_an_error_of_its_clip(models):
 
 
 def test_loss_that_is_not_finite_is_an_error(models, monkeypatch):
-    def broken(self, ids, rows, targets, **options):
+    def broken(_self, _ids, rows, _targets, **_options):
         return np.full(len(rows), np.nan, np.float32), None
 
     engine = load(models("llama"))

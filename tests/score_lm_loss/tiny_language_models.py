@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +94,23 @@ def save_model(folder: Path, kind: str = "llama", template: str | None = CHATML)
     return folder
 
 
-def plain_loss(folder: Path, title: str, context: str | None, text: str) -> float:
-    """One clip, one sequence, logits for every position; the answer by counting its tokens."""
+@cache
+def _plain_model(folder: Path) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    # The eager kernel is the one that does all that every architecture asks for.
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+    return AutoTokenizer.from_pretrained(folder), model
+
+
+def plain_loss(folder: Path, title: str, context: str | None, text: str) -> float:
+    """One clip, one sequence, logits for every position; the answer by counting its tokens."""
+    import torch
+
+    tokenizer, model = _plain_model(folder)
     if context is None:
         request = (
             f"Video Title: {title}\nPlease try to output the possible speech transcription of the "
