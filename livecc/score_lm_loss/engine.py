@@ -23,15 +23,13 @@ import numpy as np
 
 from livecc.errors import LiveccError
 from livecc.score_lm_loss.forest_walk import ForestWalk
-from livecc.score_lm_loss.model import (
-    CausalModel,
+from livecc.score_lm_loss.loading import (
     check_vocabulary,
     context_length,
-    free_memory,
-    is_out_of_memory,
     load_causal_model,
     load_tokenizer,
 )
+from livecc.score_lm_loss.model import CausalModel, free_memory, is_out_of_memory
 from livecc.score_lm_loss.prompts import (
     PAPER_PROMPTS,
     ChatEncoder,

@@ -70,7 +70,7 @@ class ForestWalk:
                 return
             self.budget.succeeded()
             cached, past = carried
-            done = np.flatnonzero((self._last_row >= begin) & (self._last_row < stop))
+            done = np.flatnonzero((self._last_row >= begin) & (self._last_row < stop)).tolist()
             if len(done):
                 yield [(self.clips[i], self._clip_losses(i)) for i in done]
             begin = stop
@@ -114,4 +114,4 @@ class ForestWalk:
             if left:
                 self.left_over.append(left)
             first += len(group)
-        return [(self.clips[i], None) for i in np.flatnonzero(stuck)]
+        return [(self.clips[i], None) for i in np.flatnonzero(stuck).tolist()]

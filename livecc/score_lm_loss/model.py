@@ -7,25 +7,18 @@ Here they exist only for scored positions, a few megabytes at a time.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from livecc.errors import LiveccError
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-# Logits made at a time when the head is a plain matrix. 2^25 fp32 numbers are 128 MB.
-_LOGITS_PER_CHUNK = 2**25
-
-# Config entries that change the logits after the head's matrix product, by architecture
-# (Gemma 2, Cohere, Granite); the neutral values are those that change nothing.
-_LOGIT_CHANGES = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier")
+# Logits made at a time when the head is a plain matrix: 64 MB in fp32 on the CPU, 512 MB on a GPU,
+# which needs more rows to be busy.
+_LOGITS_PER_CHUNK = {"cpu": 2**24, "cuda": 2**27}
 
 KeyValues = list[tuple["torch.Tensor", "torch.Tensor"]]
 
@@ -96,7 +89,7 @@ class CausalModel:
         head = self.network.get_output_embeddings()
         target = self._tensor(targets)
         losses = torch.empty(len(rows), dtype=torch.float32)
-        step = max(1, _LOGITS_PER_CHUNK // self.vocabulary)
+        step = self._rows_per_chunk()
         for start in range(0, len(rows), step):
             chunk = slice(start, start + step)
             losses[chunk] = _nll(head(hidden[chunk]), target[chunk]).cpu()
@@ -116,12 +109,16 @@ class CausalModel:
         else:
             logits = self.network(**inputs).logits[0][self._tensor(places)]
         losses = torch.empty(len(rows), dtype=torch.float32)
-        step = max(1, _LOGITS_PER_CHUNK // self.vocabulary)
+        step = self._rows_per_chunk()
         for start in range(0, len(rows), step):
             chunk = slice(start, start + step)
             chosen = logits[self._tensor(inverse[chunk])]
             losses[chunk] = _nll(chosen, self._tensor(targets[chunk])).cpu()
         return losses.numpy()
+
+    def _rows_per_chunk(self) -> int:
+        most = _LOGITS_PER_CHUNK.get(self.device.type, _LOGITS_PER_CHUNK["cpu"])
+        return max(1, most // self.vocabulary)
 
     def _keep(self, cache: Any, keep: NDArray[np.int64]) -> KeyValues:
         """Keys and values of the chosen tokens; each layer's others are freed as it goes."""
@@ -162,90 +159,6 @@ def _nll(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return torch.logsumexp(logits, dim=1) - chosen
 
 
-def load_tokenizer(model_dir: Path) -> Any:
-    """The tokenizer in a model folder. Raises LiveccError when there is none that loads."""
-    from transformers import AutoTokenizer
-
-    _require_folder(model_dir)
-    try:
-        return AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
-    except Exception as error:
-        raise LiveccError(
-            f"{model_dir}: its tokenizer cannot be loaded ({_first_line(error)}); the folder needs "
-            "tokenizer.json and tokenizer_config.json"
-        ) from None
-
-
-def load_causal_model(model_dir: Path, *, device: str, dtype: str) -> CausalModel:
-    """Load a causal language model from a local folder.
-
-    `dtype` is auto (bfloat16 on cuda, float32 elsewhere), float32, bfloat16 or float16. Raises
-    LiveccError when the folder does not hold such a model or the device is not there.
-    """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    _require_folder(model_dir)
-    where = _device(device)
-    if dtype == "auto":
-        dtype = "bfloat16" if where.type == "cuda" else "float32"
-    if dtype not in ("float32", "bfloat16", "float16"):
-        raise LiveccError(f"dtype is {dtype!r}: it must be auto, float32, bfloat16 or float16")
-    try:
-        config = AutoConfig.from_pretrained(model_dir, local_files_only=True)
-        if getattr(config, "is_encoder_decoder", False):
-            raise LiveccError(f"{model_dir}: an encoder-decoder, not a causal language model")
-        # Only the eager kernel knows Gemma 2's soft cap on attention scores.
-        eager = getattr(config, "attn_logit_softcapping", None) is not None
-        network, report = AutoModelForCausalLM.from_pretrained(
-            model_dir,
-            config=config,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            output_loading_info=True,
-            **({"attn_implementation": "eager"} if eager else {}),
-        )
-    except LiveccError:
-        raise
-    except Exception as error:
-        raise LiveccError(
-            f"{model_dir}: cannot be loaded as a causal language model ({_first_line(error)}); the "
-            "folder needs config.json and the weights of a model like Qwen2ForCausalLM"
-        ) from None
-    missing = sorted(report.get("missing_keys") or [])
-    if missing:
-        raise LiveccError(
-            f"{model_dir}: {len(missing)} weights are missing ({', '.join(missing[:3])}, ...): not "
-            "a whole causal language model"
-        )
-    try:
-        network = network.to(where).eval()
-    except RuntimeError as error:
-        raise LiveccError(
-            f"{model_dir}: does not fit on {device} ({_first_line(error)}); free the device or "
-            "choose a smaller model"
-        ) from None
-    head = network.get_output_embeddings()
-    plain = isinstance(head, torch.nn.Linear) and not any(
-        getattr(config, name, None) not in (None, 1, 1.0) for name in _LOGIT_CHANGES
-    )
-    vocabulary = head.weight.shape[0] if head is not None else config.vocab_size
-    return CausalModel(network, str(model_dir), where, plain, int(vocabulary))
-
-
-def check_vocabulary(model: CausalModel, tokenizer: Any) -> None:
-    """Raise LiveccError when the tokenizer has ids that the model does not know.
-
-    Without this an id out of range stops a GPU with an assertion that cannot be caught.
-    """
-    known = model.network.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > known:
-        raise LiveccError(
-            f"{model.source}: the tokenizer has {len(tokenizer)} tokens and the model {known}: "
-            "they do not belong together"
-        )
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception of a forward pass says that the memory does not suffice."""
     import torch
@@ -274,39 +187,3 @@ def free_memory(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-
-
-def context_length(tokenizer: Any, config: Any, limit: int | None) -> int:
-    """Tokens a chat may have: the least of the tokenizer's, the model's and the user's bound."""
-    bounds: Sequence[Any] = (
-        tokenizer.model_max_length,
-        getattr(config, "max_position_embeddings", None),
-        limit,
-    )
-    return int(min((bound for bound in bounds if bound), default=2**31))
-
-
-def _require_folder(model_dir: Path) -> None:
-    # Without this, transformers takes the name for one of its hub and talks of the network.
-    if not (model_dir / "config.json").is_file():
-        raise LiveccError(
-            f"{model_dir}: no model here (config.json is missing); give the folder of a model in "
-            "Hugging Face format"
-        )
-
-
-def _device(name: str) -> torch.device:
-    import torch
-
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise LiveccError(f"device is {name!r}: it must be cpu, cuda or cuda:<number>") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise LiveccError(f"device is {name!r}, but PyTorch sees no CUDA device here; use cpu")
-    return device
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0][:200]

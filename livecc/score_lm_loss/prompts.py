@@ -204,7 +204,7 @@ class ChatEncoder:
             token = context.char_to_token(offset) if cut < len(words) else len(context.ids)
             tokens_before.append(len(context.ids) if token is None else token)
         start = next((i for i, n in enumerate(tokens_before) if n >= excess), len(cuts) - 1)
-        for cut in cuts[start:]:
+        for cut in cuts[max(0, start - 1) :]:
             shorter = LossRequest(request.key, request.title, " ".join(words[cut:]), request.text)
             chat = self._tokenize([shorter])[0]
             if chat.total <= self.max_tokens:

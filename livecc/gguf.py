@@ -1,0 +1,82 @@
+"""Converting a language model from a GGUF file to a folder in Hugging Face format.
+
+transformers reads GGUF but unpacks its weights at every start (half a minute for 135 M
+parameters). Converted once to safetensors in float32, the same model loads in a second.
+Needs the packages `gguf` and `accelerate`, here only.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from livecc.errors import LiveccError
+from livecc.files import read_json, write_json
+
+
+def convert_gguf(gguf_file: Path, out_dir: Path) -> None:
+    """Write the model, tokenizer and chat template of `gguf_file` to the new folder `out_dir`.
+
+    The folder appears whole or not at all. Raises LiveccError when it exists already or the file
+    cannot be read as a causal language model.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    gguf_file, out_dir = Path(gguf_file), Path(out_dir)
+    if not gguf_file.is_file():
+        raise LiveccError(f"{gguf_file}: no such file")
+    if out_dir.exists():
+        raise LiveccError(f"{out_dir}: exists already; remove it to convert {gguf_file.name} again")
+    folder, name = str(gguf_file.parent), gguf_file.name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, gguf_file=name, local_files_only=True)
+        unpacked = AutoModelForCausalLM.from_pretrained(
+            folder, gguf_file=name, local_files_only=True, dtype=torch.float32
+        )
+    except ImportError as error:
+        raise LiveccError(
+            f"{gguf_file}: reading GGUF needs the packages gguf and accelerate ({error})"
+        ) from None
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise LiveccError(
+            f"{gguf_file}: cannot be read as a causal language model ({reason}); fetch it again"
+        ) from None
+    # A fresh model does not remember that its weights were quantized, so that saving and loading
+    # it needs no quantizer.
+    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    fresh.load_state_dict(unpacked.state_dict())
+    temporary = out_dir.with_name(f".{out_dir.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        fresh.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        _make_portable(temporary)
+        temporary.rename(out_dir)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _make_portable(folder: Path) -> None:
+    """Let transformers 4 and 5 alike load what either wrote.
+
+    Version 5 names a tokenizer class that version 4 does not know, and keeps the rotary base in
+    an entry that version 4 passes over without a word.
+    """
+    tokenizer = read_json(folder / "tokenizer_config.json")
+    tokenizer = {k: v for k, v in tokenizer.items() if k not in ("is_local", "local_files_only")}
+    tokenizer["tokenizer_class"] = "PreTrainedTokenizerFast"
+    write_json(folder / "tokenizer_config.json", tokenizer)
+    config = read_json(folder / "config.json")
+    rope = config.get("rope_parameters") or {}
+    if "rope_theta" in rope:
+        config["rope_theta"] = rope["rope_theta"]
+    write_json(folder / "config.json", config)
+    for path in folder.iterdir():
+        # safetensors writes files for their owner alone; a model folder is shared.
+        path.chmod(0o644)

@@ -1,0 +1,80 @@
+"""What a user is told: one message that says what to do, and never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import REPOSITORY, Project
+
+pytestmark = pytest.mark.workflow
+
+SCRIPTS = sorted((REPOSITORY / "scripts").glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_every_script_has_help(script: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, str(script), "--help"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("usage:")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_every_script_has_a_rule_or_is_a_tool(script: Path) -> None:
+    tools = {"shard_input", "validate_input"}
+    assert script.stem in tools or (REPOSITORY / "rules" / f"{script.stem}.smk").is_file()
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        ({"mode": "papr"}, ["mode: 'papr'", "did you mean 'paper'"]),
+        ({"score_lm_loss": {"model": "qwen2-1.5b-instrct"}}, ["qwen2-1.5b-instruct"]),
+        (
+            {"tracks": {"pretrain": {"inputs": ["input/thre.jsonl"], "videos": "videos"}}},
+            ["tracks.pretrain.inputs[0]", "matches no file"],
+        ),
+    ],
+)
+def test_wrong_configuration_stops_before_any_job(
+    project: Project, over: dict[str, Any], words: list[str]
+) -> None:
+    project.config.update(over)
+    run = project.run()
+    assert run.status != 0
+    assert [word for word in words if word not in run.output] == []
+    assert "Traceback" not in run.output
+    assert run.jobs() == {}
+
+
+def test_model_that_cannot_be_had(project: Project) -> None:
+    project.config["score_lm_loss"]["model"] = str(project.folder / "no-model")
+    run = project.run()
+    assert run.status != 0
+    assert "no such folder" in run.output
+    assert "Traceback" not in run.output
+
+
+def test_folder_that_is_no_model(project: Project) -> None:
+    folder = project.folder / "not-a-model"
+    folder.mkdir()
+    (folder / "readme.txt").write_text("nothing here\n")
+    project.config["score_lm_loss"]["model"] = str(folder)
+    run = project.run()
+    assert run.status != 0
+    assert "error: " in run.output
+    assert str(folder) in run.output
+    assert "Traceback" not in run.output
+
+
+def test_unscored_fail_names_the_clip(project: Project) -> None:
+    project.config["selections"]["default"]["pretrain"]["on_unscored"] = "fail"
+    run = project.run()
+    assert run.status != 0
+    assert "has no talking_head" in run.output
+    assert "Traceback" not in run.output
