@@ -180,7 +180,12 @@ def ceiling(folder: Path, requests: list[LossRequest], threads: int) -> tuple[fl
     from livecc.score_lm_loss.token_tree import build_token_forest
 
     encoder = ChatEncoder(
-        load_tokenizer(folder), PAPER_PROMPTS, max_tokens=32_768, mode="paper", source=str(folder)
+        load_tokenizer(folder),
+        PAPER_PROMPTS,
+        max_tokens=32_768,
+        known_tokens=VOCABULARY,
+        mode="paper",
+        source=str(folder),
     )
     clips = [clip for clip in encoder.encode(requests) if isinstance(clip, EncodedClip)]
     forest = build_token_forest([[(clip.ids[:-1], len(clip.targets)) for clip in clips]])

@@ -19,8 +19,6 @@ UNDETERMINED = ("und", 0.0)
 # Raised when an engine's numbers change; part of the fingerprint of its scores.
 VERSIONS = {"langid": "1", "xlm_roberta": "1"}
 
-DEFAULT_TOKEN_BUDGET = 16_384
-
 
 class LanguageIdentifier(Protocol):
     """What every engine does."""
@@ -34,13 +32,13 @@ def load(
     *,
     model_dir: Path | str | None = None,
     device: str = "cpu",
-    token_budget: int = DEFAULT_TOKEN_BUDGET,
+    token_budget: int | None = None,
 ) -> LanguageIdentifier:
     """Load an engine by its name in VERSIONS.
 
-    `model_dir`, `device` (as torch names it) and `token_budget` (padded tokens in one batch) are
-    for xlm_roberta; langid brings its own model. Raises LiveccError for an unknown engine and
-    when the model cannot be loaded.
+    `model_dir`, `device` (as torch names it) and `token_budget` (padded tokens in one batch, None
+    for what suits the device) are for xlm_roberta; langid brings its own model. Raises
+    LiveccError for an unknown engine and when the model cannot be loaded.
     """
     if engine == "langid":
         from livecc.identify_language.langid_model import LangidIdentifier

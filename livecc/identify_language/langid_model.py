@@ -43,7 +43,7 @@ class LangidIdentifier:
         model = langid.LanguageIdentifier.from_modelstring(langid.model)
         self._labels = [str(label) for label in model.nb_classes]
         moves = np.array(model.tk_nextmove, np.int32)
-        n_states = len(moves) // 256
+        n_states = len(moves) // 256  # below 2**16: langid stores them in 16 bits
         # (n_states * 256,): at 256 * state + byte, 256 * the state that follows.
         self._next = moves * 256
         # (n_states, n_labels): log-likelihood that one visit of a state adds to each label.
@@ -161,13 +161,11 @@ class LangidIdentifier:
         for step in range(lead):
             early = self._next.take(early + steps[step, inner])
         state[inner] = early
-        by_step = np.empty((_PIECE_BYTES, len(order)), np.int32)
+        by_step = np.zeros((_PIECE_BYTES, len(order)), np.uint16)
         for step, n in enumerate(running.tolist()):
             state = self._next.take(state[:n] + steps[lead + step, :n])
-            by_step[step, :n] = state
-            by_step[step, n:] = 0
-        by_step >>= 8
-        states = np.empty((len(order), _PIECE_BYTES), np.int32)
+            np.right_shift(state, 8, out=by_step[step, :n], casting="unsafe")
+        states = np.empty((len(order), _PIECE_BYTES), np.uint16)
         states[order] = by_step.T
         return states
 

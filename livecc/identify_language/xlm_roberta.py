@@ -14,17 +14,21 @@ from typing import Any
 import numpy as np
 
 from livecc.errors import LiveccError
-from livecc.identify_language import DEFAULT_TOKEN_BUDGET, UNDETERMINED
+from livecc.identify_language import UNDETERMINED
 
 # Texts tokenized and sorted by length together: bounds the memory for their ids.
 _WINDOW = 4096
+# Padded tokens in a batch: a GPU wants many; on a CPU more than these fall out of the cache.
+_GPU_TOKEN_BUDGET = 16_384
+_CPU_TOKEN_BUDGET = 1_024
 
 
 class XlmRobertaIdentifier:
     """A classifier loaded from a local folder (config.json, weights, tokenizer files).
 
-    `token_budget`: padded tokens in one batch; it is halved whenever memory runs out and stays
-    so. Raises LiveccError when the folder does not hold a whole classifier.
+    `token_budget`: padded tokens in one batch, None for what suits the device; it is halved
+    whenever memory runs out and stays so. Raises LiveccError when the folder does not hold a whole
+    classifier.
     """
 
     def __init__(
@@ -32,14 +36,14 @@ class XlmRobertaIdentifier:
         model_dir: Path | str,
         *,
         device: str = "cpu",
-        token_budget: int = DEFAULT_TOKEN_BUDGET,
+        token_budget: int | None = None,
     ) -> None:
         model_dir = Path(model_dir)
         if not (model_dir / "config.json").is_file():
             raise LiveccError(
                 f"{model_dir}: no config.json; the language engine xlm_roberta needs a model folder"
             )
-        if token_budget < 1:
+        if token_budget is not None and token_budget < 1:
             raise LiveccError(f"token_budget is {token_budget}; it must be at least 1")
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -65,7 +69,8 @@ class XlmRobertaIdentifier:
         labels = self._model.config.id2label
         self._labels = [str(labels[index]) for index in range(self._model.config.num_labels)]
         self._max_tokens = _max_tokens(self._tokenizer, self._model.config)
-        self.token_budget = token_budget
+        default = _CPU_TOKEN_BUDGET if self._device.type == "cpu" else _GPU_TOKEN_BUDGET
+        self.token_budget = token_budget or default
 
     def identify(self, texts: Sequence[str]) -> list[tuple[str, float]]:
         """(label, confidence) of each text; "und" and 0 for white space alone.

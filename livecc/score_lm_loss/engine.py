@@ -24,7 +24,6 @@ import numpy as np
 from livecc.errors import LiveccError
 from livecc.score_lm_loss.forest_walk import ForestWalk
 from livecc.score_lm_loss.loading import (
-    check_vocabulary,
     context_length,
     load_causal_model,
     load_tokenizer,
@@ -107,11 +106,15 @@ class LossEngine:
         model_dir = Path(model_dir)
         tokenizer = load_tokenizer(model_dir)
         model = load_causal_model(model_dir, device=device, dtype=dtype)
-        check_vocabulary(model, tokenizer)
         config = model.network.config.get_text_config()
         context = context_length(tokenizer, config, max_context_tokens)
         encoder = ChatEncoder(
-            tokenizer, prompts, max_tokens=context, mode=mode, source=str(model_dir)
+            tokenizer,
+            prompts,
+            max_tokens=context,
+            known_tokens=model.network.get_input_embeddings().weight.shape[0],
+            mode=mode,
+            source=str(model_dir),
         )
         limit = tree_length(config)
         agrees = check_model(model, min(context, limit) if limit else context)

@@ -93,19 +93,6 @@ def load_causal_model(model_dir: Path, *, device: str, dtype: str) -> CausalMode
     return CausalModel(network, str(model_dir), where, plain, int(vocabulary))
 
 
-def check_vocabulary(model: CausalModel, tokenizer: Any) -> None:
-    """Raise LiveccError when the tokenizer has ids that the model does not know.
-
-    Without this an id out of range stops a GPU with an assertion that cannot be caught.
-    """
-    known = model.network.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > known:
-        raise LiveccError(
-            f"{model.source}: the tokenizer has {len(tokenizer)} tokens and the model {known}: "
-            "they do not belong together"
-        )
-
-
 def context_length(tokenizer: Any, config: Any, limit: int | None) -> int:
     """Tokens a chat may have: the least of the tokenizer's, the model's and the user's bound."""
     bounds: Sequence[Any] = (

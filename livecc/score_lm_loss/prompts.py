@@ -123,9 +123,17 @@ class ChatEncoder:
     """
 
     def __init__(
-        self, tokenizer: Any, prompts: Prompts, *, max_tokens: int, mode: str, source: str
+        self,
+        tokenizer: Any,
+        prompts: Prompts,
+        *,
+        max_tokens: int,
+        known_tokens: int,
+        mode: str,
+        source: str,
     ) -> None:
-        """`max_tokens` bounds the whole chat; `source` names the model in messages.
+        """`max_tokens` bounds the whole chat, `known_tokens` the ids that the model has a vector
+        for (fine-tuned tokenizers may have more); `source` names the model in messages.
 
         Raises LiveccError when the tokenizer has no chat template or no character offsets, or
         when its template does not print the assistant's text.
@@ -140,6 +148,7 @@ class ChatEncoder:
         self.tokenizer = tokenizer
         self.prompts = prompts
         self.max_tokens = max_tokens
+        self.known_tokens = known_tokens
         self.mode = mode
         self._template = _dateless_template(tokenizer, source)
         self.system_role = True
@@ -178,8 +187,18 @@ class ChatEncoder:
                 else:
                     clips.append(self._encode_shortened(request, chat))
             else:
-                clips.append(chat.clip(request.key, 0))
+                clips.append(self._clip(request, chat, 0))
         return clips
+
+    def _clip(self, request: LossRequest, chat: _Chat, dropped: int) -> EncodedClip | Refusal:
+        if chat.first_scored == 0:
+            return Refusal(request.key, "the chat template prints nothing before the answer")
+        ids = chat.ids[: chat.last_scored + 1].copy()
+        # On a GPU such an id stops the process with an assertion that cannot be caught.
+        if ids.max() >= self.known_tokens:
+            token = self.tokenizer.convert_ids_to_tokens(int(ids.max()))
+            return Refusal(request.key, f"the model does not know the token {token!r}")
+        return EncodedClip(request.key, ids, chat.first_scored, dropped)
 
     def _encode_shortened(self, request: LossRequest, whole: _Chat) -> EncodedClip | Refusal:
         """Drop the fewest blocks of the context's oldest words that make the chat fit.
@@ -208,7 +227,7 @@ class ChatEncoder:
             shorter = LossRequest(request.key, request.title, " ".join(words[cut:]), request.text)
             chat = self._tokenize([shorter])[0]
             if chat.total <= self.max_tokens:
-                return chat.clip(request.key, cut)
+                return self._clip(request, chat, cut)
         return self._too_long(request, chat, " even without its context")
 
     def _too_long(self, request: LossRequest, chat: _Chat, how: str = "") -> Refusal:
@@ -267,12 +286,6 @@ class _Chat:
         self.total = len(self.ids)
         self.first_scored = _first_token(encoding, start, end)
         self.last_scored = _last_token(encoding, self.first_scored, end, self.total)
-
-    def clip(self, key: str, dropped_context_words: int) -> EncodedClip | Refusal:
-        if self.first_scored == 0:
-            return Refusal(key, "the chat template prints nothing before the answer")
-        ids = self.ids[: self.last_scored + 1].copy()
-        return EncodedClip(key, ids, self.first_scored, dropped_context_words)
 
 
 def _first_token(encoding: Any, start: int, end: int) -> int:

@@ -313,15 +313,17 @@ def test_model_that_looks_ahead_is_refused(tmp_path):
         load(save_model(tmp_path, "bert"))
 
 
-def test_tokenizer_of_another_model(models, tmp_path):
-    shutil.copytree(models("llama"), tmp_path / "m")
+def test_token_that_the_model_does_not_know_is_an_error_of_its_clip(models, tmp_path):
     from transformers import AutoTokenizer
 
+    shutil.copytree(models("llama"), tmp_path / "m")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "m")
     tokenizer.add_tokens([f"<extra{i}>" for i in range(100)])
     tokenizer.save_pretrained(tmp_path / "m")
-    with pytest.raises(LiveccError, match="do not belong together"):
-        load(tmp_path / "m")
+    bad, good = LossRequest("bad", "<extra99>", None, "words"), LossRequest("good", "t", "", "I")
+    results = score(load(tmp_path / "m"), [[bad, good]])
+    assert results["bad"].error == "the model does not know the token '<extra99>'"
+    assert results["good"].loss > 0
 
 
 def test_options_that_are_wrong(models):

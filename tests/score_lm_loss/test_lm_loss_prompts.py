@@ -33,7 +33,12 @@ def encoder(tmp_path):
         save_tokenizer(tmp_path, template)
         (tmp_path / "config.json").write_text('{"model_type": "llama"}')
         return ChatEncoder(
-            load_tokenizer(tmp_path), prompts, max_tokens=max_tokens, mode=mode, source="here"
+            load_tokenizer(tmp_path),
+            prompts,
+            max_tokens=max_tokens,
+            known_tokens=420,
+            mode=mode,
+            source="here",
         )
 
     return make
