@@ -50,6 +50,8 @@ def describe(reference: str) -> dict[str, Any]:
         return {"name": reference, **known_models()[reference]}
     if reference.startswith(("/", "./", "../", "~")) or Path(reference).is_dir():
         path = Path(reference).expanduser()
+        if not path.is_dir():
+            raise LiveccError(f"model {reference!r}: no such folder")
         return {"name": _slug(reference), "source": {"path": str(path)}}
     if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", reference):
         repository, _, revision = reference.partition("@")
@@ -66,7 +68,8 @@ def describe(reference: str) -> dict[str, Any]:
 def _slug(reference: str) -> str:
     """A file name for a path or repository."""
     digest = hashlib.blake2b(reference.encode(), digest_size=4).hexdigest()
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", reference).strip("-.")[-60:] + f"-{digest}"
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", reference)[-60:].strip("-.")
+    return f"{name}-{digest}"
 
 
 def fetch(reference: str, models_folder: Path) -> dict[str, Any]:
@@ -77,10 +80,7 @@ def fetch(reference: str, models_folder: Path) -> dict[str, Any]:
     spec = describe(reference)
     name, source = spec["name"], spec["source"]
     if "path" in source:
-        folder = Path(source["path"])
-        if not folder.is_dir():
-            raise LiveccError(f"model {reference!r}: no such folder")
-        return _receipt(spec, folder, "path")
+        return _receipt(spec, Path(source["path"]), "path")
     places = []
     if os.environ.get("LIVECC_MODELS"):
         places.append((Path(os.environ["LIVECC_MODELS"]) / name, "$LIVECC_MODELS"))
@@ -226,12 +226,17 @@ def _check(spec: Mapping[str, Any], folder: Path) -> None:
 
 
 def _convert_gguf(spec: Mapping[str, Any], folder: Path) -> None:
+    """Put the safetensors form of a folder's GGUF file in its place."""
     from livecc.gguf import convert_gguf
 
     gguf_file = folder / next(iter(spec["files"]))
     log.info("converting %s to safetensors", gguf_file.name)
-    convert_gguf(gguf_file, folder)
+    converted = folder / "converted"
+    convert_gguf(gguf_file, converted)
     gguf_file.unlink()
+    for path in converted.iterdir():
+        path.rename(folder / path.name)
+    converted.rmdir()
 
 
 def _receipt(spec: Mapping[str, Any], folder: Path, origin: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ rule list_shards:
         f"{RESULTS}/logs/{{track}}/list_shards.log",
     params:
         names=lambda wildcards: list(SHARDS[wildcards.track]),
+    message:
+        "Listing the shards of {wildcards.track}"
     run:
         Path(output[0]).write_text("".join(f"{name}\n" for name in params.names))
 
