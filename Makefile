@@ -30,7 +30,7 @@ $(if $(TORCH_SPEC),,$(error TORCH=$(TORCH): must be cpu or cuda))
 ifeq ($(UV),)
 INSTALL := $(PY) -m pip install --quiet
 else
-INSTALL := uv pip install --quiet --python $(PY)
+INSTALL := uv pip install --quiet --compile-bytecode --python $(PY)
 endif
 
 .PHONY: setup setup-dev test lint demo clean
