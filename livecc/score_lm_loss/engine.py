@@ -92,14 +92,16 @@ class LossEngine:
         device: str,
         dtype: str = "auto",
         mode: str = "default",
-        tokens_per_batch: int = 1024,
+        tokens_per_batch: int | None = None,
         max_context_tokens: int | None = None,
         prompts: Prompts = PAPER_PROMPTS,
     ) -> LossEngine:
         """Load a chat model from a local folder in Hugging Face format.
 
         device: cpu, cuda or cuda:<n>. dtype: auto (bfloat16 on cuda, float32 on cpu), float32,
-        bfloat16 or float16. max_context_tokens: a bound on a chat below the model's own. In
+        bfloat16 or float16. tokens_per_batch: most tokens in a forward pass (None: 4,096 on cuda,
+        1,024 on the CPU, where larger passes only make the attention less sparse); halved while
+        memory runs out. max_context_tokens: a bound on a chat below the model's own. In
         paper mode a longer chat is an error of that clip; in default mode its context loses its
         oldest words. Raises LiveccError when the model cannot be used.
         """
@@ -118,6 +120,8 @@ class LossEngine:
         )
         limit = tree_length(config)
         agrees = check_model(model, min(context, limit) if limit else context)
+        if tokens_per_batch is None:
+            tokens_per_batch = 4096 if model.device.type == "cuda" else 1024
         return cls(
             model, encoder, tree_limit=limit if agrees else 0, tokens_per_batch=tokens_per_batch
         )
