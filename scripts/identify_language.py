@@ -35,5 +35,5 @@ if __name__ == "__main__":
     cli.add_transcripts(parser)
     parser.add_argument("--engine", default="langid", choices=["langid", "xlm_roberta"])
     parser.add_argument("--receipt", type=Path, help="receipt of the model (xlm_roberta)")
-    parser.add_argument("--tokens-per-batch", type=int, default=16_384)
+    parser.add_argument("--tokens-per-batch", type=int, help="default: what suits the device")
     cli.run(main, parser)

@@ -47,5 +47,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--prompts", metavar="JSON", help="default: the paper's")
     parser.add_argument("--max-context-tokens", type=int, help="default: what the model allows")
-    parser.add_argument("--tokens-per-batch", type=int, default=8_192)
+    parser.add_argument("--tokens-per-batch", type=int, help="default: what suits the device")
     cli.run(main, parser)

@@ -16,8 +16,7 @@ from livecc.errors import LiveccError
 
 UNDETERMINED = ("und", 0.0)
 
-# Raised when an engine's numbers change; part of the fingerprint of its scores.
-VERSIONS = {"langid": "1", "xlm_roberta": "1"}
+ENGINES = ("langid", "xlm_roberta")
 
 
 class LanguageIdentifier(Protocol):
@@ -34,7 +33,7 @@ def load(
     device: str = "cpu",
     token_budget: int | None = None,
 ) -> LanguageIdentifier:
-    """Load an engine by its name in VERSIONS.
+    """Load an engine by its name in ENGINES.
 
     `model_dir`, `device` (as torch names it) and `token_budget` (padded tokens in one batch, None
     for what suits the device) are for xlm_roberta; langid brings its own model. Raises
@@ -54,5 +53,5 @@ def load(
             )
         return XlmRobertaIdentifier(model_dir, device=device, token_budget=token_budget)
     raise LiveccError(
-        f'there is no language engine "{engine}"; the engines are {", ".join(VERSIONS)}'
+        f'there is no language engine "{engine}"; the engines are {", ".join(ENGINES)}'
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from livecc.device import prepare_torch
+from livecc.device import prepare_torch, resolve_device
 from livecc.fingerprint import content_key, fingerprint
 from livecc.identify_language import load
 from livecc.score_cache import ScoreCache
@@ -30,7 +30,7 @@ def score_shard(
     model: tuple[Path, str] | None,
     device: str,
     threads: int,
-    tokens_per_batch: int,
+    tokens_per_batch: int | None,
     cache: Path,
     output: Path,
     stats: Path,
@@ -38,7 +38,8 @@ def score_shard(
     """Write the table `identify_language` of all clips; `model` is (folder, digest) or None."""
     folder, digest = model or (None, None)
     settings = fingerprint(version=VERSIONS[STAGE], engine=engine, model=digest)
-    job = StageStats(STAGE, track, shard)
+    device = "cpu" if folder is None else resolve_device(device)
+    job = StageStats(STAGE, track, shard, details={"device": device, "engine": engine})
 
     def items() -> Iterator[Item[str]]:
         for transcript, group in transcripts_with_clips(transcripts, candidates(clips, {}, {})):
@@ -47,14 +48,12 @@ def score_shard(
                 yield Item(clip.id, content_key(text), text)
 
     def load_engine() -> Engine[str]:
-        if folder is None:
-            job.details["device"] = "cpu"
-        else:
-            job.details["device"] = prepare_torch(device, threads)
+        if folder is not None:
+            prepare_torch(device, threads)
         identifier = load(
             engine,
             model_dir=folder,
-            device=job.details["device"],
+            device=device,
             token_budget=tokens_per_batch,
         )
 

@@ -44,9 +44,6 @@ from livecc.score_lm_loss.token_tree import count_tree_tokens
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Part of the fingerprint of every score: raise it when a change here changes the numbers.
-VERSION = "1"
-
 # Where the head cannot be applied to chosen positions in parts, a pass may make this many logits.
 _LOGITS_PER_PASS = 2**28
 

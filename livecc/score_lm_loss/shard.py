@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from livecc.device import prepare_torch
+from livecc.device import prepare_torch, resolve_device, resolve_dtype
 from livecc.fingerprint import PrefixHash, fingerprint
 from livecc.records import Clip, Transcript
 from livecc.score_cache import ScoreCache
@@ -17,6 +18,8 @@ from livecc.score_lm_loss.prompts import LossRequest, Prompts
 from livecc.score_tables import candidates, transcripts_with_clips
 from livecc.scoring import Engine, Item, Row, StageStats, failed, ok, score_items
 from livecc.versions import VERSIONS
+
+log = logging.getLogger(__name__)
 
 STAGE = "score_lm_loss"
 #: Decimals kept of a loss: float32 sums differ by about 1e-6 with the composition of a batch, which
@@ -41,7 +44,7 @@ def score_shard(
     dtype: str,
     prompts: Prompts,
     max_context_tokens: int | None,
-    tokens_per_batch: int,
+    tokens_per_batch: int | None,
     cache: Path,
     output: Path,
     stats: Path,
@@ -53,6 +56,8 @@ def score_shard(
     """
     with_context = track == "pretrain"
     folder, digest = model
+    device = resolve_device(device)
+    dtype = resolve_dtype(dtype, device)
     settings = fingerprint(
         version=VERSIONS[STAGE],
         model=digest,
@@ -68,10 +73,10 @@ def score_shard(
             yield from _items(transcript, group, with_context)
 
     def load_engine() -> Engine[Payload]:
-        job.details["device"] = prepare_torch(device, threads)
+        prepare_torch(device, threads)
         engine = LossEngine.load(
             folder,
-            device=job.details["device"],
+            device=device,
             dtype=dtype,
             mode=mode,
             tokens_per_batch=tokens_per_batch,
@@ -79,13 +84,15 @@ def score_shard(
             prompts=prompts,
         )
 
+        log.info("%s on %s, %s: %s", folder, device, dtype, engine.strategy)
+
         def run(missing: Iterator[Item[Payload]]) -> Iterator[list[tuple[str, Row]]]:
             for results in engine.score(_groups(missing, with_context)):
                 yield [(result.key, _row(result)) for result in results]
 
         return run
 
-    job = StageStats(STAGE, track, shard)
+    job = StageStats(STAGE, track, shard, details={"device": device, "dtype": dtype})
     with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
         score_items(items, score_cache, load_engine, job, output, stats)
 

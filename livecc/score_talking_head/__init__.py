@@ -11,7 +11,6 @@ The scores of different engines are not comparable; thresholds belong to one eng
 
 from livecc.score_talking_head.load import (
     ENGINES,
-    VERSION,
     fingerprint_options,
     load,
     options_of,
@@ -20,7 +19,6 @@ from livecc.score_talking_head.scorer import DecodeOptions, Row, TalkingHeadScor
 
 __all__ = [
     "ENGINES",
-    "VERSION",
     "DecodeOptions",
     "Row",
     "TalkingHeadScorer",

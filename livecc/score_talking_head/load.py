@@ -12,8 +12,6 @@ from livecc.score_talking_head.face_presence import FacePresence, FacePresenceOp
 from livecc.score_talking_head.qwen2_vl import Qwen2VL, Qwen2VLOptions
 from livecc.score_talking_head.scorer import DecodeOptions, TalkingHeadScorer
 
-# Raise it when the numbers of any engine change.
-VERSION = "1"
 ENGINES = ("face_presence", "qwen2_vl")
 MODES = ("paper", "default")
 

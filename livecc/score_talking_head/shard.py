@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from livecc.device import prepare_torch, resolve_device, resolve_dtype
 from livecc.fingerprint import fingerprint
 from livecc.media.content import file_key
 from livecc.score_cache import ScoreCache
 from livecc.score_tables import candidates
-from livecc.score_talking_head import DecodeOptions, Row, load, options_of
+from livecc.score_talking_head import (
+    DecodeOptions,
+    Row,
+    fingerprint_options,
+    load,
+    options_of,
+)
 from livecc.scoring import Engine, Item, StageStats, failed, ok, score_items
 from livecc.scoring import Row as TableRow
 from livecc.versions import VERSIONS
@@ -47,13 +53,17 @@ def score_shard(
     `options` are the engine's that change its numbers, `batch` those that do not.
     """
     folder, digest = model
-    chosen = asdict(options_of(engine, options))
-    for name in batch:
-        del chosen[name]
+    if engine == "face_presence" and device == "auto":
+        # Detectors keep up with decoding on the CPU, and onnxruntime is seldom a CUDA build.
+        device = "cpu"
+    device = resolve_device(device)
+    if engine == "qwen2_vl":
+        options = {**options, "dtype": resolve_dtype(options.get("dtype", "auto"), device)}
+    chosen = fingerprint_options(options_of(engine, options))
     settings = fingerprint(
         version=VERSIONS[STAGE], engine=engine, model=digest, mode=mode, options=chosen
     )
-    job = StageStats(STAGE, track, shard)
+    job = StageStats(STAGE, track, shard, details={"device": device, "engine": engine})
 
     def items() -> Iterator[Item[Path]]:
         seen: set[str] = set()
@@ -65,17 +75,13 @@ def score_shard(
                 yield Item(video, file_key(path), path)
 
     def load_engine() -> Engine[Path]:
-        from livecc.device import prepare_torch
-
         # Detectors run on onnxruntime: importing torch for them would cost seconds and memory.
         if engine == "qwen2_vl":
-            job.details["device"] = prepare_torch(device, threads)
-        else:
-            job.details["device"] = "cuda" if device == "cuda" else "cpu"
+            prepare_torch(device, threads)
         scorer = load(
             engine,
             model_dir=folder,
-            device=job.details["device"],
+            device=device,
             mode=mode,
             options={**options, **batch},
             decode=DecodeOptions(
