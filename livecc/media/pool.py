@@ -40,9 +40,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an item has no result."""
+    """Why an item has no result.
+
+    `transient`: another try might have one, because it was not the file alone that failed (a time
+    limit, a worker that was killed).
+    """
 
     reason: str
+    transient: bool = False
 
 
 def decode_ahead(
@@ -150,9 +155,10 @@ def _outcome(future: Future[Any], timeout_seconds: float) -> Any:
             " of this kind of work"
         ) from None
     except TimeoutError:
-        return Failure(f"not read within {timeout_seconds:g} s: the decoder hangs or is too slow")
+        reason = f"not read within {timeout_seconds:g} s: the decoder hangs or is too slow"
+        return Failure(reason, transient=True)
     except ProcessExpired as error:
-        return Failure(f"the decoder crashed ({_ending(error.exitcode)})")
+        return Failure(f"the decoder crashed ({_ending(error.exitcode)})", transient=True)
     except Exception as error:
         return Failure(f"{type(error).__name__}: {error}")
 

@@ -137,7 +137,9 @@ class Qwen2VL(TalkingHeadScorer):
             # Outside the handler: the exception holds the tensors of the failed attempt alive.
             _free_memory(self._device)
             if len(part) == 1:
-                scores.append(Failure("not enough memory for the frames of this one video"))
+                scores.append(
+                    Failure("not enough memory for the frames of this one video", transient=True)
+                )
             else:
                 self.batch_size = len(part) // 2
         return scores

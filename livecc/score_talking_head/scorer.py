@@ -20,13 +20,15 @@ Key = TypeVar("Key", bound=Hashable)
 class Row(Generic[Key]):
     """The result for one video: `score` in [0, 1], or None and the `reason` why there is none.
 
-    `frames` is the number of frames the score was made from.
+    `frames` is the number of frames the score was made from. A `transient` failure may be gone the
+    next time.
     """
 
     key: Key
     score: float | None
     frames: int
     reason: str = ""
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class TalkingHeadScorer(ABC):
         for key, frames in batch:
             outcome = frames if isinstance(frames, Failure) else next(outcomes)
             if isinstance(outcome, Failure):
-                rows.append(Row(key, None, 0, outcome.reason))
+                rows.append(Row(key, None, 0, outcome.reason, outcome.transient))
             else:
                 rows.append(Row(key, outcome, self.frames))
         return rows

@@ -102,5 +102,5 @@ def score_shard(
 
 def _row(row: Row[str]) -> TableRow:
     if row.score is None:
-        return failed(row.reason, frames=row.frames)
+        return failed(row.reason, transient=row.transient, frames=row.frames)
     return ok(talking_head=round(row.score, DECIMALS), frames=row.frames)
