@@ -94,7 +94,11 @@ def score_items(
         progress = _Progress(stats.stage, len(missing))
         claimed: set[str] = set()
         for batch in engine(_unique(items(), missing, claimed)):
-            cache.append((key, row) for item_id, row in batch if (key := keys[item_id]) is not None)
+            cache.append(
+                (key, row)
+                for item_id, row in batch
+                if (key := keys[item_id]) is not None and not row.get("transient")
+            )
             for item_id, row in batch:
                 rows[item_id] = row
                 key = keys[item_id]

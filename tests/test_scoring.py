@@ -105,6 +105,21 @@ def test_item_without_content_is_looked_at_again(tmp_path: Path) -> None:
     assert engine.scored == ["a"]
 
 
+def test_transient_failure_is_tried_again(tmp_path: Path) -> None:
+    class Overloaded(Counting):
+        def run(self, items: Iterator[Item[str]]) -> Iterator[list[tuple[str, Row]]]:
+            for item in items:
+                self.scored.append(item.id)
+                yield [(item.id, failed("took too long", transient=item.id == "a"))]
+
+    rows = run(tmp_path, {"a": "x", "b": "y"}, Overloaded())
+    assert [row["reason"] for row in rows] == ["took too long"] * 2
+    engine = Counting()
+    rows = run(tmp_path, {"a": "x", "b": "y"}, engine)
+    assert engine.scored == ["a"]
+    assert [row["status"] for row in rows] == ["ok", "failed"]
+
+
 def test_no_items(tmp_path: Path) -> None:
     engine = Counting()
     assert run(tmp_path, {}, engine) == []

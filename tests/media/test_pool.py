@@ -47,8 +47,10 @@ def test_one_bad_item_does_not_harm_the_others() -> None:
     assert [key for key, _ in results] == list(range(len(items)))
     outcomes = [outcome for _, outcome in results]
     assert [o for o in outcomes if isinstance(o, str)] == ["a", "b", "c", "d"]
-    assert outcomes[1] == outcomes[7] == Failure("the decoder crashed (SIGSEGV)")
-    assert outcomes[3] == Failure("not read within 1 s: the decoder hangs or is too slow")
+    assert outcomes[1] == outcomes[7] == Failure("the decoder crashed (SIGSEGV)", transient=True)
+    assert outcomes[3] == Failure(
+        "not read within 1 s: the decoder hangs or is too slow", transient=True
+    )
     assert outcomes[4] == Failure("this file is no good")
     assert outcomes[5] == Failure("ValueError: what was not expected")
 
