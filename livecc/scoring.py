@@ -61,9 +61,14 @@ def ok(**scores: Any) -> Row:
     return {"status": "ok", "reason": None, **scores}
 
 
-def failed(reason: str, **scores: Any) -> Row:
-    """A row that says why there is no score."""
-    return {"status": "failed", "reason": reason, **scores}
+def failed(reason: str, *, transient: bool = False, **scores: Any) -> Row:
+    """A row that says why there is no score.
+
+    A transient failure (a time limit, too little memory) is not kept in the cache: the next job
+    that meets the item tries again.
+    """
+    row = {"status": "failed", "reason": reason, **scores}
+    return {**row, "transient": True} if transient else row
 
 
 def score_items(
