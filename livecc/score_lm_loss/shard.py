@@ -130,7 +130,7 @@ def _groups(items: Iterator[Item[Payload]], with_context: bool) -> Iterator[Sequ
 
 
 def _row(result: LossResult) -> Row:
-    counts = {
+    counts: dict[str, Any] = {
         "tokens": result.tokens,
         "prompt_tokens": result.prompt_tokens,
         "dropped_context_words": result.dropped_context_words,
