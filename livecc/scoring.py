@@ -78,12 +78,13 @@ def score_items(
     stats: StageStats,
     output: Path,
     stats_output: Path,
+    write: Callable[[Path, Iterable[tuple[str, Row]]], None] | None = None,
 ) -> None:
     """Write the score table of a shard to `output`, one row per item in the items' order.
 
     `items` is called twice (once for the keys, once for the payloads of what is missing), so that
     payloads are never all in memory. Items with the same content are scored once. The table is the
-    stage's of `livecc.tables`, whose first column is the item id.
+    stage's of `livecc.tables`, whose first column is the item id; `write` writes another format.
     """
     started = time.monotonic()
     keys: dict[str, str | None] = {item.id: item.key for item in items()}
@@ -118,10 +119,7 @@ def score_items(
     if unscored:
         raise RuntimeError(f"{stats.stage}: the engine gave no row for {unscored[:3]}")
     stats.failed = sum(row["status"] != "ok" for row in rows.values())
-    id_column = schema(stats.stage).names[0]
-    write_table(
-        output, schema(stats.stage), ({id_column: item_id, **rows[item_id]} for item_id in keys)
-    )
+    (write or _table_writer(stats.stage))(output, ((item_id, rows[item_id]) for item_id in keys))
     stats.seconds["score"] = time.monotonic() - started - stats.seconds["load"]
     log.info(
         "%s %s/%s: %d items, %d found in the cache, %d scored, %d failed, %.1f s",
@@ -129,6 +127,17 @@ def score_items(
         *(stats.failed, time.monotonic() - started),
     )
     write_json(stats_output, stats.__dict__)
+
+
+def _table_writer(stage: str) -> Callable[[Path, Iterable[tuple[str, Row]]], None]:
+    """Writes rows as the Parquet table of a stage."""
+
+    def write(output: Path, rows: Iterable[tuple[str, Row]]) -> None:
+        id_column = schema(stage).names[0]
+        table_rows = ({id_column: item_id, **row} for item_id, row in rows)
+        write_table(output, schema(stage), table_rows)
+
+    return write
 
 
 def _unique(items: Iterable[Item[T]], missing: set[str], claimed: set[str]) -> Iterator[Item[T]]:
