@@ -11,7 +11,7 @@ import io
 import os
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -148,34 +148,41 @@ def read_lines(path: Path | str) -> Iterator[tuple[int, bytes | None]]:
                     yield number, None
                 else:
                     yield number, line
-        except (EOFError, zlib.error, OSError) as error:
+        except (EOFError, OSError) as error:
             raise BrokenFileError(f"{path}: broken after line {number} ({error})") from None
 
 
 def _decompressed(path: Path, raw: BinaryIO) -> IO[bytes]:
     name = path.name
     if name.endswith(".gz"):
-        return cast(IO[bytes], io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=raw)), 2**20))
-    if name.endswith(".zst"):
-        return cast(IO[bytes], io.BufferedReader(cast(Any, _ZstdReader(raw)), 2**20))
-    return raw
+        # 16: a gzip header; members may follow one another, with zeros between them.
+        frames = _FrameReader(raw, "gzip", lambda: zlib.decompressobj(16 + zlib.MAX_WBITS), b"\0")
+    elif name.endswith(".zst"):
+        import zstandard
+
+        frames = _FrameReader(raw, "zstd", zstandard.ZstdDecompressor().decompressobj)
+    else:
+        return raw
+    return cast(IO[bytes], io.BufferedReader(cast(Any, frames), 2**20))
 
 
-class _ZstdReader(io.RawIOBase):
-    """Decompresses zstd frames with the error type of the other formats, and notices a cut frame.
+class _FrameReader(io.RawIOBase):
+    """Decompresses frames one after the other, and gives all that can be read before a fault.
 
-    zstandard's own stream reader takes a file that ends inside a frame for a whole one.
+    The stream readers of gzip and zstandard do not: one loses what it had decompressed when the
+    file turns out to be cut, the other takes such a file for a whole one.
     """
 
     # Small, because all that a piece expands to is held at once.
     _PIECE = 16 * 2**10
 
-    def __init__(self, raw: BinaryIO) -> None:
-        import zstandard
-
+    def __init__(
+        self, raw: BinaryIO, kind: str, new_frame: Callable[[], Any], padding: bytes = b""
+    ) -> None:
         self._raw = raw
-        self._error = zstandard.ZstdError
-        self._decompressor = zstandard.ZstdDecompressor()
+        self._kind = kind
+        self._new_frame = new_frame
+        self._padding = padding
         self._frame: Any = None
         self._compressed = b""
         self._ready = memoryview(b"")
@@ -188,14 +195,19 @@ class _ZstdReader(io.RawIOBase):
             self._compressed = self._compressed or self._raw.read(self._PIECE)
             if not self._compressed:
                 if self._frame is not None:
-                    raise EOFError("the zstd data end in the middle of a frame")
+                    raise EOFError(f"the {self._kind} data end in the middle")
                 return 0
             if self._frame is None:
-                self._frame = self._decompressor.decompressobj()
+                self._compressed = (
+                    self._compressed.lstrip(self._padding) if self._padding else self._compressed
+                )
+                if not self._compressed:
+                    continue
+                self._frame = self._new_frame()
             try:
                 self._ready = memoryview(self._frame.decompress(self._compressed))
-            except self._error as error:
-                raise EOFError(str(error)) from None
+            except Exception as error:  # zlib.error or zstandard.ZstdError
+                raise EOFError(f"not {self._kind} data: {error}") from None
             self._compressed = b""
             if self._frame.eof:
                 self._compressed, self._frame = self._frame.unused_data, None
@@ -300,3 +312,21 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> Any:
 def read_rows(path: Path | str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """The rows of a Parquet file, as dicts."""
     return cast(list[dict[str, Any]], read_table(path, columns).to_pylist())
+
+
+def read_row_batches(path: Path | str, batch_rows: int = 8_192) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file, as dicts, a batch in memory at a time.
+
+    Raises LiveccError when the file cannot be read.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as table:
+            for batch in table.iter_batches(batch_rows):
+                yield from batch.to_pylist()
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise LiveccError(
+            f"{path}: cannot be read as a Parquet table ({error}); remove it to make it again"
+        ) from None
