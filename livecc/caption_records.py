@@ -1,8 +1,7 @@
 """Input lines of the pre-training track, checked.
 
 A line is one JSON object `{"video", "subtitles": [[start_s, end_s, text], ...], "title",
-"category"}`; other keys are ignored, a missing or null title or category is "". Only JSON of the
-standard is read: a NaN, an infinite number or half of a surrogate pair makes a line unreadable.
+"category"}`; other keys are ignored, a missing or null title or category is "".
 """
 
 from __future__ import annotations
@@ -11,34 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from livecc.files import MAX_LINE_BYTES
+from livecc.input_records import JSON_NAMES, BadRecordError, optional_string, parse_object
 
 # Beyond this many seconds sums of times overflow a double.
 MAX_SECONDS = 1e300
 
-_JSON_NAMES = {
-    type(None): "null",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    str: "a string",
-    list: "a list",
-    dict: "an object",
-}
 _NUMBER_TYPES = ({float}, {int}, {int, float})
-
-
-class BadRecordError(ValueError):
-    """An input line that cannot be used; the message is the reason, for the videos table.
-
-    `video` is the line's video id where it has a usable one.
-    """
-
-    def __init__(self, reason: str, video: str | None = None) -> None:
-        super().__init__(reason)
-        self.video = video
 
 
 @dataclass(slots=True)
@@ -65,30 +42,16 @@ def parse_record(line: bytes | None, *, keep_going: bool) -> CaptionRecord:
     A caption line that is not [number, number, string] is counted and left out if `keep_going`,
     otherwise it makes the whole line bad. Raises BadRecordError.
     """
-    if line is None:
-        raise BadRecordError(f"the line is longer than {MAX_LINE_BYTES} bytes")
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise BadRecordError(f"not JSON: {error}") from None
-    if type(value) is not dict:
-        raise BadRecordError(f"the line is {_JSON_NAMES[type(value)]}, not a JSON object")
-    if "video" not in value:
-        raise BadRecordError('the key "video" is missing')
-    video = value["video"]
-    if type(video) is not str:
-        raise BadRecordError(f'"video" is {_JSON_NAMES[type(video)]}, not a string')
-    if not video.strip():
-        raise BadRecordError('"video" is empty')
+    value, video = parse_object(line)
     if "subtitles" not in value:
         raise BadRecordError('the key "subtitles" is missing', video)
     subtitles = value["subtitles"]
     if type(subtitles) is not list:
-        raise BadRecordError(f'"subtitles" is {_JSON_NAMES[type(subtitles)]}, not a list', video)
+        raise BadRecordError(f'"subtitles" is {JSON_NAMES[type(subtitles)]}, not a list', video)
     record = CaptionRecord(
         video,
-        _optional_string(value, "title", video),
-        _optional_string(value, "category", video),
+        optional_string(value, "title", video),
+        optional_string(value, "category", video),
         caption_lines=len(subtitles),
     )
     if not _fill_columns(record, subtitles):
@@ -125,21 +88,12 @@ def _fill_columns(record: CaptionRecord, subtitles: list[Any]) -> bool:
 
 def _caption_fault(caption: Any) -> str | None:
     if type(caption) is not list:
-        return f"{_JSON_NAMES[type(caption)]}, not a list [start, end, text]"
+        return f"{JSON_NAMES[type(caption)]}, not a list [start, end, text]"
     if len(caption) != 3:
         return f"{len(caption)} items, not [start, end, text]"
     for name, value in zip(("start", "end"), caption, strict=False):
         if type(value) not in (int, float):
-            return f"its {name} is {_JSON_NAMES[type(value)]}, not a number"
+            return f"its {name} is {JSON_NAMES[type(value)]}, not a number"
     if type(caption[2]) is not str:
-        return f"its text is {_JSON_NAMES[type(caption[2])]}, not a string"
+        return f"its text is {JSON_NAMES[type(caption[2])]}, not a string"
     return None
-
-
-def _optional_string(record: dict[str, Any], key: str, video: str) -> str:
-    value = record.get(key)
-    if value is None:
-        return ""
-    if type(value) is not str:
-        raise BadRecordError(f'"{key}" is {_JSON_NAMES[type(value)]}, not a string', video)
-    return value

@@ -25,11 +25,12 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from livecc.caption_records import MAX_SECONDS, BadRecordError, CaptionRecord, parse_record
+from livecc.caption_records import MAX_SECONDS, CaptionRecord, parse_record
 from livecc.caption_words import FloatArray, time_words
 from livecc.errors import LiveccError
 from livecc.files import BrokenFileError, TableWriter, open_atomic, read_lines
-from livecc.records import Transcript, clip_id
+from livecc.input_records import BadRecordError
+from livecc.records import Transcript, clip_row
 from livecc.spans import greedy_spans
 from livecc.tables import schema
 
@@ -316,7 +317,7 @@ def _cut(
     for first, last in spans:
         if not end[last - 1] - end[first] >= options.min_clip_seconds:
             continue
-        clip = _clip_row(record.video, first, last, float(start[first]), float(end[last - 1]))
+        clip = clip_row(record.video, first, last, float(start[first]), float(end[last - 1]))
         clips.append(clip)
         if clip["status"] == "ok":
             seconds += clip["end"] - clip["start"]
@@ -338,22 +339,3 @@ def _cut(
         "seconds": seconds,
     }
     return VideoClips(row, transcript, clips)
-
-
-def _clip_row(video: str, first: int, last: int, start: float, end: float) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "clip": clip_id(video, first, last),
-        "video": video,
-        "first_word": first,
-        "last_word": last,
-        "start": start,
-        "end": end,
-        "status": "ok",
-        "reason": "",
-    }
-    if start == end:
-        row["status"] = "failed"
-        row["reason"] = "zero length: its words have no duration, so no word speed"
-    else:
-        row["words_per_second"] = (last - first) / (end - start)
-    return row

@@ -26,20 +26,26 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA_FILE = REPOSITORY / "schemas" / "config.schema.yaml"
 DEFAULTS_FILE = REPOSITORY / "config.yaml"
 
-#: Track -> the score stages it runs, in order.
+#: Track -> the stages that score its clips, in order.
 TRACK_STAGES: dict[str, tuple[str, ...]] = {
     "pretrain": ("identify_language", "score_lm_loss", "score_talking_head"),
+    "sft": ("identify_language", "score_lm_loss", "score_active_speaker", "make_prompts"),
 }
 #: Score stage -> the rule of a selection that its score decides.
 STAGE_RULE = {
     "identify_language": "language",
     "score_lm_loss": "lm_loss",
     "score_talking_head": "talking_head",
+    "score_active_speaker": "active_speaker",
+    "make_prompts": "prompt",
 }
 #: Face detector -> its weights in models.yaml.
 DETECTOR_MODELS = {"centerface": "centerface", "yunet": "yunet", "scrfd": "scrfd_500m"}
 #: Folder names inside results/{track}/ that a selection may not take.
-RESERVED_NAMES = ("transcripts", "clips", "videos", "scores", "logs", "cache", "models")
+RESERVED_NAMES = (
+    *("records", "transcripts", "clips", "videos", "scores", "stats"),
+    *("logs", "cache", "models"),
+)
 
 
 def load(files: Iterable[Path | str] = ()) -> dict[str, Any]:
@@ -173,11 +179,12 @@ def _describe(schema: Mapping[str, Any]) -> str:
 
 def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _not_finite(config, ())
-    clip = config["clip_captions"]
-    if clip["min_clip_seconds"] > clip["max_clip_seconds"]:
-        yield _min_max(
-            "clip_captions.min_clip_seconds", clip, "min_clip_seconds", "max_clip_seconds"
-        )
+    for stage in ("clip_captions", "clip_transcripts"):
+        if config[stage]["min_clip_seconds"] > config[stage]["max_clip_seconds"]:
+            yield _min_max(
+                *(f"{stage}.min_clip_seconds", config[stage]),
+                *("min_clip_seconds", "max_clip_seconds"),
+            )
     for name, selection in config["selections"].items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name)):
             yield (
@@ -220,8 +227,8 @@ def _input_problems(config: Mapping[str, Any]) -> Iterator[str]:
     with_input = [name for name, track in config["tracks"].items() if track["inputs"]]
     if not with_input:
         yield (
-            "tracks: no input; name your JSON-lines files in tracks.pretrain.inputs, "
-            "or try the demo (make demo)"
+            "tracks: no input; name your JSON-lines files in tracks.pretrain.inputs or "
+            "tracks.sft.inputs, or try the demo (make demo)"
         )
     for name in with_input:
         try:
@@ -288,6 +295,14 @@ def active_stages(config: Mapping[str, Any], track: str) -> list[str]:
     return [stage for stage in TRACK_STAGES[track] if config[stage]["enabled"]]
 
 
+def clip_stages(config: Mapping[str, Any], track: str) -> list[str]:
+    """The stages that make a track's clips, in order; each writes stats."""
+    if track == "pretrain":
+        return ["clip_captions"]
+    words = "transcribe" if config["transcribe"]["enabled"] else "import_transcripts"
+    return ["filter_categories", words, "clip_transcripts"]
+
+
 def active_rules(config: Mapping[str, Any], track: str) -> list[str]:
     """The rules that have a score to look at, in the order they are applied."""
     scored = {STAGE_RULE[stage] for stage in active_stages(config, track)}
@@ -323,8 +338,15 @@ def gate(config: Mapping[str, Any], track: str, stage: str) -> dict[str, Any]:
 
 
 def models(config: Mapping[str, Any]) -> dict[str, str]:
-    """Stage -> the model its engine needs, for the stages that some active track runs."""
-    needed = {stage for track in active_tracks(config) for stage in active_stages(config, track)}
+    """Use -> the model it needs, for the stages that some active track runs.
+
+    A use is the name of a stage, or `stage:role` for a second model of the same stage.
+    """
+    needed = {
+        stage
+        for track in active_tracks(config)
+        for stage in (*clip_stages(config, track), *active_stages(config, track))
+    }
     references = {}
     if config["identify_language"]["engine"] == "xlm_roberta":
         references["identify_language"] = config["identify_language"]["model"]
@@ -335,4 +357,4 @@ def models(config: Mapping[str, Any]) -> dict[str, str]:
         if talking_head["engine"] == "qwen2_vl"
         else DETECTOR_MODELS[talking_head["detector"]]
     )
-    return {stage: model for stage, model in references.items() if stage in needed}
+    return {use: model for use, model in references.items() if use.split(":")[0] in needed}

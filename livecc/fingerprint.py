@@ -7,7 +7,6 @@ weights, prompt text, numeric options. It does not cover batch sizes, paths or d
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -51,8 +50,3 @@ class PrefixHash:
             digest.update(b"\0%d:" % (-1 if part is None else len(data)))
             digest.update(data)
         return digest.hexdigest()
-
-
-def options_of(config: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The named options, for a fingerprint."""
-    return {name: config[name] for name in names}

@@ -93,3 +93,25 @@ class Clip:
 def clip_id(video: str, first_word: int, last_word: int) -> str:
     """`{video}#{first_word}-{last_word}`, the last word exclusive."""
     return f"{video}#{first_word}-{last_word}"
+
+
+def clip_row(
+    video: str, first_word: int, last_word: int, start: float, end: float
+) -> dict[str, Any]:
+    """A row of the table "clips"; failed when its words have no duration, and so no speed."""
+    row: dict[str, Any] = {
+        "clip": clip_id(video, first_word, last_word),
+        "video": video,
+        "first_word": first_word,
+        "last_word": last_word,
+        "start": start,
+        "end": end,
+        "status": "ok",
+        "reason": "",
+    }
+    if start == end:
+        row["status"] = "failed"
+        row["reason"] = "zero length: its words have no duration, so no word speed"
+    else:
+        row["words_per_second"] = (last_word - first_word) / (end - start)
+    return row

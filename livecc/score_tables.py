@@ -6,22 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from livecc.files import read_jsonl, read_rows, read_table
+from livecc.files import read_jsonl, read_row_batches, read_rows
 from livecc.records import Clip, Transcript
 from livecc.tables import schema
 from livecc.thresholds import first_failure, parse_rules
 
-_BATCH_ROWS = 8_192
 _NOT_SCORES = ("clip", "video", "status", "reason")
-
-
-def read_clips(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a clips table, batch by batch."""
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(path) as table:
-        for batch in table.iter_batches(_BATCH_ROWS):
-            yield from batch.to_pylist()
 
 
 class ScoreTables:
@@ -54,7 +44,7 @@ def candidates(
     """The clips inside a gate, with their values; a clip without a gated score is outside."""
     rules = parse_rules(gate)
     tables = ScoreTables(scores)
-    for clip in read_clips(clips):
+    for clip in read_row_batches(clips):
         if clip["status"] != "ok":
             continue
         values = tables.values(clip)
@@ -85,8 +75,3 @@ def transcripts_with_clips(
         yield Transcript.from_mapping(record), group
     if clip is not None:
         raise RuntimeError(f"{transcripts}: no transcript of {clip['video']}, which has clips")
-
-
-def count_rows(path: Path) -> int:
-    """Rows of a table, from its metadata."""
-    return int(read_table(path, columns=[]).num_rows)

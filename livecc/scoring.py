@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -167,15 +167,3 @@ class _Progress:
                 *(self.stage, self.count, self.total, rate, left),
             )
             self._logged = now
-
-
-def passing(
-    rows: Iterable[Mapping[str, Any]], gate: Mapping[str, Any]
-) -> Iterator[Mapping[str, Any]]:
-    """The rows inside a gate; see `livecc.thresholds`."""
-    from livecc.thresholds import first_failure, parse_rules
-
-    rules = parse_rules(gate)
-    for row in rows:
-        if first_failure(rules, row)[0] is None:
-            yield row

@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from livecc.config import STAGE_RULE
 from livecc.errors import LiveccError
-from livecc.files import open_atomic, write_json, write_table
+from livecc.files import open_atomic, read_row_batches, write_json, write_table
 from livecc.records import Clip, Transcript
-from livecc.score_tables import ScoreTables, read_clips, transcripts_with_clips
+from livecc.score_tables import ScoreTables, transcripts_with_clips
 from livecc.tables import schema
 from livecc.thresholds import Rule, parse_rules
 
@@ -47,7 +47,8 @@ def decide(
             row = tables.row(stage, clip)
             if row is None or row["status"] != "ok":
                 reason = "outside the gate" if row is None else row["reason"]
-                if on_unscored == "keep":
+                # A clip without a query is no sample, however unscored clips are treated.
+                if on_unscored == "keep" and name != "prompt":
                     continue
                 if on_unscored == "fail":
                     raise LiveccError(
@@ -75,6 +76,7 @@ def select_shard(
 
     `scores` maps the enabled stages to their tables; rules of a switched-off stage do not apply.
     """
+    columns = schema(f"{track}_decisions")
     names = ["words_per_second", *(STAGE_RULE[stage] for stage in scores)]
     rules = parse_rules(thresholds, names)
     on_unscored = thresholds.get("on_unscored", "drop")
@@ -87,7 +89,7 @@ def select_shard(
 
     def decision_rows() -> Iterable[dict[str, Any]]:
         nonlocal total, seconds
-        for clip in read_clips(clips):
+        for clip in read_row_batches(clips):
             rule, why = decide(clip, tables, rules, on_unscored)
             values = tables.values(clip)
             length = clip["end"] - clip["start"]
@@ -99,15 +101,16 @@ def select_shard(
                 dropped[rule] += 1
                 unscored[rule] += why is not None and why.startswith(UNSCORED)
             yield {
-                **{name: values.get(name) for name in schema("decisions").names},
+                **{name: values.get(name) for name in columns.names},
                 "seconds": length,
                 "kept": rule is None,
                 "rule": rule,
                 "why": why,
             }
 
-    write_table(decisions, schema("decisions"), decision_rows())
-    words = _write_samples(transcripts, kept_rows, samples)
+    write_table(decisions, columns, decision_rows())
+    queries = (row.get("query") or "" for row in (tables.values(clip) for clip in kept_rows))
+    words = _write_samples(transcripts, kept_rows, queries, samples)
     result = {
         "clips": total,
         "kept": len(kept_rows),
@@ -123,8 +126,12 @@ def select_shard(
     return result
 
 
-def _write_samples(transcripts: Path, kept: list[dict[str, Any]], output: Path) -> int:
+def _write_samples(
+    transcripts: Path, kept: list[dict[str, Any]], queries: Iterator[str], output: Path
+) -> int:
     """Write the kept clips as samples sorted by (video, first word); return their words.
+
+    `queries` has the user's words of each clip; pre-training has none, which is "".
 
     Lines go to a scratch file in input order first and are copied out in sorted order, so that
     only their places are held in memory.
@@ -135,7 +142,8 @@ def _write_samples(transcripts: Path, kept: list[dict[str, Any]], output: Path) 
     with tempfile.TemporaryFile(dir=output.parent) as scratch:
         offset = 0
         for transcript, clips in transcripts_with_clips(transcripts, iter(kept)):
-            for clip, line in zip(clips, pretrain_samples(transcript, clips), strict=True):
+            for clip, query in zip(clips, queries, strict=False):
+                line = clip_sample(transcript, clip, query)
                 places.append((clip.video.encode(), clip.first_word, offset, len(line)))
                 scratch.write(line)
                 offset += len(line)
@@ -148,28 +156,27 @@ def _write_samples(transcripts: Path, kept: list[dict[str, Any]], output: Path) 
     return words
 
 
-def pretrain_samples(transcript: Transcript, clips: Iterable[Clip]) -> Iterable[bytes]:
-    """The samples of one video's clips: one line of ASCII JSON each, newline included.
+def clip_sample(transcript: Transcript, clip: Clip, query: str) -> bytes:
+    """A clip as a sample: one line of ASCII JSON, newline included.
 
     `previous` is all words of the video before the clip.
     """
-    for clip in clips:
-        words = transcript.words[clip.first_word : clip.last_word]
-        starts = transcript.start[clip.first_word : clip.last_word]
-        ends = transcript.end[clip.first_word : clip.last_word]
-        yield sample_line(
-            video=transcript.video,
-            start=starts[0],
-            end=ends[-1],
-            query={
-                "type": "text",
-                "text": "",
-                "previous": transcript.text(0, clip.first_word),
-                "title": transcript.title,
-                "category": transcript.category,
-            },
-            content=[list(word) for word in zip(starts, ends, words, strict=True)],
-        )
+    words = transcript.words[clip.first_word : clip.last_word]
+    starts = transcript.start[clip.first_word : clip.last_word]
+    ends = transcript.end[clip.first_word : clip.last_word]
+    return sample_line(
+        video=transcript.video,
+        start=starts[0],
+        end=ends[-1],
+        query={
+            "type": "text",
+            "text": query,
+            "previous": transcript.text(0, clip.first_word),
+            "title": transcript.title,
+            "category": transcript.category,
+        },
+        content=[list(word) for word in zip(starts, ends, words, strict=True)],
+    )
 
 
 def sample_line(

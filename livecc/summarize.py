@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +19,44 @@ _RULE_TEXT = {
     "language": "other language",
     "lm_loss": "language-model loss outside the band",
     "talking_head": "talking head",
+    "active_speaker": "speaker on the screen",
+    "prompt": "no prompt fits",
 }
 
 
 def summarize(results: Path, layout: Mapping[str, Any]) -> dict[str, Any]:
     """The summary of all tracks.
 
-    `layout` maps each track to its stages, in order, and to its selections with their merged files.
+    `layout` maps each track to the stages that make its clips and those that score them, in order,
+    and to its selections with their merged files.
     """
     return {
-        track: _track_summary(results / track, parts["stages"], parts["selections"])
+        track: _track_summary(
+            results / track, parts["clip_stages"], parts["stages"], parts["selections"]
+        )
         for track, parts in layout.items()
     }
 
 
 def _track_summary(
-    folder: Path, stages: Iterable[str], selections: Mapping[str, str]
+    folder: Path,
+    clip_stages: Sequence[str],
+    score_stages: Sequence[str],
+    selections: Mapping[str, str],
 ) -> dict[str, Any]:
     shards = (folder / "shards.txt").read_text(encoding="utf-8").splitlines()
     by_stage = {
         stage: [read_json(folder / "stats" / stage / f"{shard}.json") for shard in shards]
-        for stage in stages
+        for stage in (*clip_stages, *score_stages)
     }
-    first_stage, *score_stages = by_stage
+    clips = by_stage[clip_stages[-1]]
+    counted = [stage for stage in ("transcribe", *score_stages) if stage in by_stage]
     return {
         "shards": len(shards),
-        "input": _total(by_stage[first_stage]),
-        "problems": _problems(folder, shards, by_stage[first_stage]),
-        "stages": {stage: _stage_summary(by_stage[stage]) for stage in score_stages},
+        "input": _total(clips),
+        "categories": _total(by_stage.get("filter_categories", [])),
+        "problems": _problems(folder, shards, clips),
+        "stages": {stage: _stage_summary(by_stage[stage]) for stage in counted},
         "selections": {
             name: _selection_summary(folder / name, shards, Path(merged))
             for name, merged in selections.items()
@@ -74,7 +84,7 @@ def _problems(
     for shard, counts in zip(shards, stats, strict=True):
         if counts["failed_videos"] and len(problems) < SHOWN_PROBLEMS:
             rows = read_rows(folder / "videos" / f"{shard}.parquet", _PROBLEM_COLUMNS)
-            problems += [{"shard": shard, **row} for row in rows if row["status"] != "ok"]
+            problems += [{"shard": shard, **row} for row in rows if row["status"] == "failed"]
     return problems[:SHOWN_PROBLEMS]
 
 
@@ -117,10 +127,14 @@ def render(summary: Mapping[str, Any]) -> str:
 def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
     counts = parts["input"]
     console.rule(f"{track}: input", align="left")
+    dropped = counts.get("dropped_videos", 0)
     console.print(
         f"{parts['shards']} shards, {counts['lines']} lines: {counts['videos']} videos, "
-        f"{counts['failed_videos']} lines that cannot be used"
+        + (f"{dropped} of other categories, " if dropped else "")
+        + f"{counts['failed_videos']} that cannot be used"
     )
+    if parts["categories"]:
+        _render_categories(console, parts["categories"])
     for problem in parts["problems"]:
         video = f" ({problem['video']})" if problem["video"] else ""
         console.print(f"  {problem['shard']}, line {problem['line']}{video}: {problem['reason']}")
@@ -133,10 +147,20 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
             f"{counts['caption_lines']} caption lines, {counts['skipped_lines']} skipped{skipped}; "
             f"{counts['words']} words"
         )
+    elif counts.get("words"):
+        removed = counts.get("dropped_words", 0)
+        console.print(f"{counts['words']} words" + (f", {removed} removed" if removed else ""))
     console.print(
         f"{counts['clips']} clips, {_hours(counts['seconds'])}; "
         f"{counts['short_spans']} spans were too short"
     )
+
+
+def _render_categories(console: Any, counts: Mapping[str, Any]) -> None:
+    kept = counts.get("kept_categories", {})
+    names = sorted(counts["categories"], key=lambda name: -counts["categories"][name])
+    told = [f"{name} {kept.get(name, 0)} of {counts['categories'][name]}" for name in names]
+    console.print("categories: " + ", ".join(told))
 
 
 def _render_stages(console: Any, stages: Mapping[str, Any]) -> None:

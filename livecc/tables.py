@@ -7,9 +7,43 @@ from typing import Any
 
 # Columns that every score table carries after its item id: `status` is ok or failed.
 STATUS = (("status", "string"), ("reason", "string"))
+# Columns that the decisions of both tracks have.
+_DECISION = (
+    ("clip", "string"),
+    ("video", "string"),
+    ("seconds", "float64"),
+    ("kept", "bool"),
+    ("rule", "string"),
+    ("why", "string"),
+    ("words_per_second", "float64"),
+    ("language", "string"),
+    ("language_confidence", "float64"),
+    ("lm_loss", "float64"),
+)
 
 _TABLES: dict[str, tuple[tuple[str, str], ...]] = {
-    # One row per input line, broken ones included.
+    # One row per input line of the SFT track; `ok` records are transcribed.
+    "records": (
+        ("line", "int64"),
+        ("video", "string"),
+        ("title", "string"),
+        ("category", "string"),
+        *STATUS,
+    ),
+    # One row per input line, broken ones included: of the SFT track ...
+    "transcribed_videos": (
+        ("line", "int64"),
+        ("video", "string"),
+        ("category", "string"),
+        *STATUS,
+        ("language", "string"),
+        ("words", "int32"),
+        ("dropped_words", "int32"),
+        ("clips", "int32"),
+        ("short_spans", "int32"),
+        ("seconds", "float64"),
+    ),
+    # ... and of the pre-training track.
     "videos": (
         ("line", "int64"),
         ("video", "string"),
@@ -46,24 +80,37 @@ _TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("prompt_tokens", "int32"),
         ("dropped_context_words", "int32"),
     ),
+    "score_active_speaker": (
+        ("clip", "string"),
+        *STATUS,
+        ("active_speaker", "float64"),
+        ("tracks", "int32"),
+        ("frames", "int32"),
+        ("seconds", "float64"),
+    ),
+    "make_prompts": (
+        ("clip", "string"),
+        *STATUS,
+        ("answer", "string"),
+        ("query", "string"),
+        ("engine", "string"),
+        ("input_tokens", "int32"),
+        ("output_tokens", "int32"),
+    ),
     "score_talking_head": (
         ("video", "string"),
         *STATUS,
         ("talking_head", "float64"),
         ("frames", "int32"),
     ),
-    "decisions": (
-        ("clip", "string"),
-        ("video", "string"),
-        ("seconds", "float64"),
-        ("kept", "bool"),
-        ("rule", "string"),
-        ("why", "string"),
-        ("words_per_second", "float64"),
-        ("language", "string"),
-        ("language_confidence", "float64"),
-        ("lm_loss", "float64"),
+    "pretrain_decisions": (
+        *_DECISION,
         ("talking_head", "float64"),
+    ),
+    "sft_decisions": (
+        *_DECISION,
+        ("active_speaker", "float64"),
+        ("answer", "string"),
     ),
 }
 

@@ -7,7 +7,7 @@ which rules are applied; the first one that a clip fails is the reason it was dr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,8 @@ RULES: dict[str, tuple[str, ...]] = {
     "language": ("language", "language_confidence"),
     "lm_loss": ("lm_loss",),
     "talking_head": ("talking_head",),
+    "active_speaker": ("active_speaker",),
+    "prompt": ("answer",),
 }
 
 
@@ -72,6 +74,20 @@ class Language:
         return {"labels": list(self.labels), "min_confidence": self.min_confidence}
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """The prompt maker's answer is one of `answers`."""
+
+    answers: tuple[str, ...]
+
+    def failure(self, values: Mapping[str, Any]) -> str | None:
+        answer = values["answer"]
+        return None if answer in self.answers else f"answer {answer}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"answers": list(self.answers)}
+
+
 def parse_rules(config: Mapping[str, Any], names: Iterable[str] = RULES) -> dict[str, Rule]:
     """The rules of a selection or gate, in the order of RULES; an absent or null one does not bind.
 
@@ -87,6 +103,8 @@ def parse_rules(config: Mapping[str, Any], names: Iterable[str] = RULES) -> dict
             rules[name] = Language(
                 tuple(bounds["labels"]), float(bounds.get("min_confidence", 0.0))
             )
+        elif name == "prompt":
+            rules[name] = Prompt(tuple(bounds["answers"]))
         else:
             rules[name] = Band(name, **{key: float(value) for key, value in bounds.items()})
     return rules
@@ -120,7 +138,7 @@ def union(selections: Sequence[Mapping[str, Rule]]) -> dict[str, Rule]:
         rules = [selection[name] for selection in selections if name in selection]
         if len(rules) < len(selections):
             continue
-        merged = _union_language(rules) if name == "language" else _union_band(rules)
+        merged = _UNIONS.get(name, _union_band)(rules)
         if merged is not None:
             result[name] = merged
     return result
@@ -129,6 +147,10 @@ def union(selections: Sequence[Mapping[str, Rule]]) -> dict[str, Rule]:
 def _union_language(rules: Sequence[Any]) -> Language:
     labels = dict.fromkeys(label for rule in rules for label in rule.labels)
     return Language(tuple(sorted(labels)), min(rule.min_confidence for rule in rules))
+
+
+def _union_prompt(rules: Sequence[Any]) -> Prompt:
+    return Prompt(tuple(sorted({answer for rule in rules for answer in rule.answers})))
 
 
 def _union_band(bands: Sequence[Any]) -> Band | None:
@@ -150,3 +172,9 @@ def _upper_end(band: Band) -> tuple[float, bool]:
     if band.below is not None:
         ends.append((band.below, False))
     return min(ends, default=(math.inf, True))
+
+
+_UNIONS: dict[str, Callable[[Sequence[Any]], Rule | None]] = {
+    "language": _union_language,
+    "prompt": _union_prompt,
+}

@@ -1,4 +1,4 @@
-"""Check input files before a run: what is wrong, line by line.
+"""Check input files of a track before a run: what is wrong, line by line.
 
 What is an error here costs the line in the workflow (it is recorded and counted, the shard goes
 on); what is a warning costs single captions, or says that a video file is missing.
@@ -6,13 +6,15 @@ on); what is a warning costs single captions, or says that a video file is missi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from livecc.clip_captions import clip_captions
 from livecc.errors import LiveccError
 from livecc.files import read_lines, shard_name
+from livecc.filter_categories import filter_categories
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class Checked:
     videos: int = 0
 
 
-def validate_captions(
-    files: Sequence[Path], videos: Path | None, checked: Checked
+def validate(
+    track: str, files: Sequence[Path], videos: Path | None, checked: Checked
 ) -> Iterator[Finding]:
-    """The findings in input files of the pre-training track, in order.
+    """The findings in input files of a track ("pretrain" or "sft"), in order.
 
     With `videos`, a folder, each record's video file must be there. A video id may come once in all
     files together.
@@ -60,18 +62,17 @@ def validate_captions(
             yield Finding(str(file), 0, "error", message)
         shards.setdefault(name, str(file))
         try:
-            yield from _validate_file(file, videos, checked, first_place)
+            yield from _validate_file(track, file, videos, checked, first_place)
         except LiveccError as error:
             yield Finding(str(file), 0, "error", str(error).removeprefix(f"{file}: "))
 
 
 def _validate_file(
-    file: Path, videos: Path | None, checked: Checked, first_place: dict[str, str]
+    track: str, file: Path, videos: Path | None, checked: Checked, first_place: dict[str, str]
 ) -> Iterator[Finding]:
     found_any = False
-    for result in clip_captions(read_lines(file)):
+    for row in _rows(track, file):
         found_any = True
-        row = result.row
         number, video = row["line"], row["video"]
         checked.lines += 1
         if row["status"] != "ok":
@@ -82,12 +83,20 @@ def _validate_file(
         earlier = first_place.setdefault(video, place)
         if earlier != place:
             yield Finding(str(file), number, "error", f"video {video!r} is also in {earlier}")
-        if row["skipped_lines"]:
+        if row.get("skipped_lines"):
             message = f"{row['skipped_lines']} captions skipped ({row['skipped_reasons']})"
             yield Finding(str(file), number, "warning", message)
-        if not row["words"]:
+        if row.get("words") == 0:
             yield Finding(str(file), number, "warning", "no words in any caption")
         if videos is not None and not (videos / video).is_file():
             yield Finding(str(file), number, "warning", f"{videos / video}: no such file")
     if not found_any:
         yield Finding(str(file), 0, "warning", "no records")
+
+
+def _rows(track: str, file: Path) -> Iterator[Mapping[str, Any]]:
+    """A row for every input line, as the track's first stage makes it."""
+    if track == "sft":
+        yield from filter_categories(read_lines(file), None)
+    else:
+        yield from (result.row for result in clip_captions(read_lines(file)))

@@ -9,8 +9,14 @@ from __future__ import annotations
 
 VERSIONS = {
     "clip_captions": "1",
+    "filter_categories": "1",
+    "import_transcripts": "1",
+    "transcribe": "1",
+    "clip_transcripts": "1",
     "identify_language": "1",
     "score_lm_loss": "1",
     "score_talking_head": "1",
+    "score_active_speaker": "1",
+    "make_prompts": "1",
     "select_samples": "1",
 }

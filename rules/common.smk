@@ -21,6 +21,7 @@ try:
     configuration.check(config)
     TRACKS = configuration.active_tracks(config)
     SHARDS = {track: configuration.shards(config, track) for track in TRACKS}
+    CLIP_STAGES = {track: configuration.clip_stages(config, track) for track in TRACKS}
     STAGES = {track: configuration.active_stages(config, track) for track in TRACKS}
     SELECTIONS = {track: list(configuration.selections(config, track)) for track in TRACKS}
     MODELS = configuration.models(config)
@@ -87,11 +88,14 @@ def resources_for(stage):
     }
 
 
-def receipt(stage):
-    """The receipt of a stage's model, as an input; none when its engine brings its own."""
-    if stage not in MODELS:
+def receipt(use):
+    """The receipt of a model, as an input; none when the stage's engine brings its own.
+
+    `use` is a stage, or stage:role for a stage with several models.
+    """
+    if use not in MODELS:
         return []
-    return ancient(f"{RESULTS}/models/{MODEL_SPECS[MODELS[stage]]['name']}.json")
+    return ancient(f"{RESULTS}/models/{MODEL_SPECS[MODELS[use]]['name']}.json")
 
 
 #: Options of a stage that change its speed but none of its numbers.
@@ -139,9 +143,9 @@ def model_reference(name):
     )
 
 
-def model_param(stage):
-    """What names a stage's model in its params: a change of model or revision runs it again."""
-    return MODEL_SPECS[MODELS[stage]] if stage in MODELS else None
+def model_param(use):
+    """What names a model in a stage's params: a change of model or revision runs it again."""
+    return MODEL_SPECS[MODELS[use]] if use in MODELS else None
 
 
 def earlier_scores(stage):
@@ -177,10 +181,9 @@ def gate_param(stage):
 
 def stats_files(track):
     """What every job of a track wrote about itself."""
-    stages = ["clip_captions", *STAGES[track]]
     return [
         f"{RESULTS}/{track}/stats/{stage}/{shard}.json"
-        for stage in stages
+        for stage in [*CLIP_STAGES[track], *STAGES[track]]
         for shard in SHARDS[track]
     ]
 
@@ -205,12 +208,20 @@ def talking_head_flags():
     return shlex.join(flags)
 
 
+def category_flags():
+    """--category for each that is wanted; none when all are."""
+    options = config["filter_categories"]
+    wanted = options["categories"] if options["enabled"] else []
+    return shlex.join(flag for category in wanted for flag in ("--category", category))
+
+
 def summary_layout():
     """Which stages and selections the summary covers, as JSON."""
     return json.dumps(
         {
             track: {
-                "stages": ["clip_captions", *STAGES[track]],
+                "clip_stages": CLIP_STAGES[track],
+                "stages": STAGES[track],
                 "selections": {name: merged_file(track, name) for name in SELECTIONS[track]},
             }
             for track in TRACKS

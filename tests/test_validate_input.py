@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from livecc.validate_input import Checked, validate_captions
+from livecc.validate_input import Checked, validate
 
 GOOD = {"video": "a.mp4", "subtitles": [[0, 2, "hello there"]]}
 
@@ -14,7 +14,7 @@ def findings(files: dict[str, str], folder: Path, videos: Path | None = None) ->
     for name, text in files.items():
         (folder / name).write_text(text)
     paths = [folder / name for name in files]
-    found = validate_captions(paths, videos, Checked())
+    found = validate("pretrain", paths, videos, Checked())
     return [str(finding).replace(f"{folder}/", "") for finding in found]
 
 
@@ -49,7 +49,7 @@ def test_files_as_a_whole(tmp_path: Path) -> None:
         "c.csv: error: not a JSON-lines file; its name must end in .jsonl, .jsonl.gz, .jsonl.zst",
         "d.jsonl: warning: no records",
     ]
-    missing = list(validate_captions([tmp_path / "no.jsonl"], None, Checked()))
+    missing = list(validate("pretrain", [tmp_path / "no.jsonl"], None, Checked()))
     assert "cannot be read" in str(missing[0])
 
 

@@ -47,7 +47,7 @@ def test_bad_lines_are_recorded_and_cost_nothing_else(finished: Project) -> None
     assert list(failed.index) == [3]
     assert failed.reason[3].startswith("not JSON")
     summary = finished.results("summary.txt").read_text()
-    assert "10 lines: 9 videos, 1 lines that cannot be used" in summary
+    assert "10 lines: 9 videos, 1 that cannot be used" in summary
     assert "one, line 3: not JSON" in summary
 
 

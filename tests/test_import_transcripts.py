@@ -1,0 +1,61 @@
+"""Transcripts that the input brings along."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from livecc import filter_categories
+from livecc.files import read_jsonl
+from livecc.import_transcripts import run
+
+
+def imported(folder: Path, *lines: Any, mode: str = "default") -> list[dict[str, Any]]:
+    source = folder / "s.jsonl"
+    source.write_text(
+        "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+    )
+    filter_categories.run(source, folder / "r.parquet", None)
+    counts = run(source, folder / "r.parquet", folder / "t.jsonl.zst", mode)
+    rows = list(read_jsonl(folder / "t.jsonl.zst"))
+    assert counts["items"] == len(rows)
+    return rows
+
+
+def test_words_become_columns(tmp_path: Path) -> None:
+    content = [[0.1, 0.4, " So "], [0.4, 0.9, "we"]]
+    broken = '{"video": "b", "conte'
+    first, last = imported(
+        tmp_path, {"video": "a", "title": "T", "content": content}, broken, {"video": "c"}
+    )
+    assert first["words"] == ["So", "we"]
+    assert (first["start"], first["end"]) == ([0.1, 0.4], [0.4, 0.9])
+    assert (first["title"], first["category"], first["status"]) == ("T", "", "ok")
+    assert last["status"] == "failed"
+    assert '"content" is missing' in last["reason"]
+
+
+def test_unusable_words_are_counted(tmp_path: Path) -> None:
+    content = [[0, 1, "a"], [1, 2], [-1, 0, "b"], [3, 2, "c"], [3, 4, "  "], [4, 5, "d"], "x"]
+    (row,) = imported(tmp_path, {"video": "a", "content": content})
+    assert row["words"] == ["a", "d"]
+    assert row["dropped_words"] == 5
+    assert row["dropped_reasons"] == {
+        "not [start, end, word]": 2,
+        "negative start": 1,
+        "end before start": 1,
+        "empty": 1,
+    }
+
+
+def test_paper_mode_takes_words_as_they_are(tmp_path: Path) -> None:
+    odd, bad = imported(
+        tmp_path,
+        {"video": "a", "content": [[3, 2, " c "], [4, 5, ""]]},
+        {"video": "b", "content": [[3, 2]]},
+        mode="paper",
+    )
+    assert odd["words"] == [" c ", ""]
+    assert bad["status"] == "failed"
+    assert "word 0" in bad["reason"]
