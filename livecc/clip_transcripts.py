@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +28,7 @@ from livecc.spans import greedy_spans
 from livecc.tables import schema
 
 _SENTENCE_ENDS = (".", "?", "!")
+_IS_SENTENCE_END = np.isin(np.arange(256), [ord(mark) for mark in _SENTENCE_ENDS])
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,28 @@ def sentence_starts(words: Sequence[str], mode: str) -> np.ndarray[Any, np.dtype
     if not len(words):
         return may_begin
     may_begin[0] = True
-    # bytes() drives the comparison from C; it takes each True as 1.
-    ends = np.frombuffer(bytes(map(str.endswith, words, repeat(_SENTENCE_ENDS))), np.bool_)
     begins = str.isupper if mode == "paper" else _begins_upper
-    for after in (np.flatnonzero(ends[:-1]) + 1).tolist():
+    for after in _after_sentence_ends(words):
         may_begin[after] = begins(words[after])
     return may_begin
+
+
+def _after_sentence_ends(words: Sequence[str]) -> list[int]:
+    """The indices of the words whose predecessor ends a sentence.
+
+    The words are looked at as one run of bytes, which takes a fifth of the time of asking each
+    word. In UTF-8 the bytes of `.`, `?`, `!` and of the newline between words are theirs alone.
+    """
+    text = np.frombuffer("\n".join(words).encode("utf-8", "surrogatepass"), np.uint8)
+    breaks = np.flatnonzero(text == ord("\n"))
+    if len(breaks) != len(words) - 1:  # a word has a newline in it
+        return [n for n in range(1, len(words)) if words[n - 1].endswith(_SENTENCE_ENDS)]
+    # Before a first, empty word there is no byte; the last byte, where -1 points, is then taken
+    # for its end unless it is left out.
+    ends = _IS_SENTENCE_END[text[breaks - 1]]
+    if len(breaks) and breaks[0] == 0:
+        ends[0] = False
+    return (np.flatnonzero(ends) + 1).tolist()
 
 
 def _begins_upper(word: str) -> bool:

@@ -119,6 +119,15 @@ def test_quotes_after_the_full_stop_end_no_sentence() -> None:
     assert sentence_starts(['go."', "So"], "default").tolist() == [True, False]
 
 
+@given(st.lists(st.sampled_from(["", "a", "I", "go.", "Go?", "é!", "a\nb.", "\n", "I."])))
+def test_sentence_ends_in_odd_words(words: list[str]) -> None:
+    ends = (".", "?", "!")
+    expected = [
+        n == 0 or (words[n - 1].endswith(ends) and words[n].isupper()) for n in range(len(words))
+    ]
+    assert sentence_starts(words, "paper").tolist() == expected
+
+
 def test_no_words() -> None:
     assert cut({"video": "v", "words": [], "start": [], "end": []}, PAPER) == ([], 0)
 

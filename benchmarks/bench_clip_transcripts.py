@@ -1,0 +1,125 @@
+"""Throughput of clip_transcripts against the original's way, on one core.
+
+    python benchmarks/bench_clip_transcripts.py [--words 1000000] [--input transcripts.jsonl]
+
+Our figure includes reading the records and transcripts and writing the two tables. The original's
+way is written out below: the json module, a loop over words, list slices, all earlier words joined
+for every clip, one dict a clip dumped to a file. The ceiling is what any version must do with the
+libraries at hand: decompress and parse the transcripts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import orjson
+
+from benchmarks.bench_clip_captions import median_seconds
+from livecc import clip_transcripts, files, filter_categories, import_transcripts
+
+
+def made_up_transcripts(path: Path, n_words: int, seed: int = 0) -> None:
+    """Transcripts shaped like real ones: 100 to 4,000 words a video, sentences, some pauses."""
+    rng = random.Random(seed)
+    letters = "etaoinshrdlucmfwygpbvk"
+    vocabulary = ["".join(rng.choices(letters, k=rng.randint(1, 9))) for _ in range(8000)]
+    number = 0
+    with path.open("wb") as stream:
+        while n_words > 0:
+            now, content, first = rng.uniform(0, 10), [], True
+            for _ in range(rng.randint(100, 4000)):
+                length = rng.uniform(0.1, 0.5)
+                word = rng.choice(vocabulary) if rng.random() > 0.03 else "I"
+                if first:
+                    word = word.capitalize()
+                first = rng.random() < 0.08
+                content.append([round(now, 2), round(now + length, 2), word + "." * first])
+                now += length + (rng.uniform(3, 20) if rng.random() < 0.004 else 0.0)
+            n_words -= len(content)
+            number += 1
+            record = {"video": f"v{number}.mp4", "content": content, "title": "A", "category": "B"}
+            stream.write(orjson.dumps(record) + b"\n")
+
+
+def original(source: Path, target: Path) -> None:
+    """The original's walk and data flow, in plain Python."""
+    with source.open() as lines, target.open("w") as output:
+        for line in lines:
+            record = json.loads(line)
+            words: list[list[Any]] = record["content"]
+            i = 0
+            while i < len(words):
+                if i > 0:
+                    ended = any(words[i - 1][2].endswith(mark) for mark in (".", "?", "!"))
+                    if not (ended and words[i][2].isupper()):
+                        i += 1
+                        continue
+                j = None
+                for j in range(i + 1, len(words)):
+                    if words[j][0] - words[i][0] > 240 or words[j][0] - words[j - 1][0] > 3:
+                        break
+                if j is None:
+                    break
+                if words[j - 1][0] - words[i][0] >= 30:
+                    clip = {
+                        "video": record["video"],
+                        "content": words[i:j],
+                        "preasr": " ".join(word.strip() for _, _, word in words[:i]),
+                        "title": record["title"],
+                        "category": record["category"],
+                    }
+                    output.write(json.dumps(clip) + "\n")
+                i = j
+
+
+def measure(name: str, source: Path, folder: Path, repeats: int) -> None:
+    records, transcripts = folder / "records.parquet", folder / "transcripts.jsonl.zst"
+    filter_categories.run(source, records, None)
+    import_transcripts.run(source, records, transcripts, "paper")
+    options = clip_transcripts.TranscriptClipOptions(mode="paper")
+
+    def ours() -> dict[str, Any]:
+        return clip_transcripts.run(
+            records, transcripts, folder / "clips.parquet", folder / "videos.parquet", options
+        )
+
+    counts = ours()
+    our_seconds = median_seconds(ours, repeats)
+    original_seconds = median_seconds(lambda: original(source, folder / "original.jsonl"), repeats)
+    bound = median_seconds(lambda: list(map(len, files.read_jsonl(transcripts))), repeats)
+    print(f"{name}: {counts['videos']} videos, {counts['words']} words, {counts['clips']} clips")
+    print(f"{'':24}{'seconds':>9}{'Mwords/s':>10}{'to ours':>9}")
+    for label, seconds in (
+        ("ours", our_seconds),
+        ("the original's way", original_seconds),
+        ("ceiling", bound),
+    ):
+        rate = counts["words"] / seconds / 1e6
+        print(f"{label:24}{seconds:9.3f}{rate:10.2f}{seconds / our_seconds:9.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Benchmark clip_transcripts.")
+    parser.add_argument("--words", type=int, default=1_000_000, help="words of the made-up shard")
+    parser.add_argument("--input", type=Path, help="also measure on this shard of transcripts")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made_up = folder / "made_up.jsonl"
+        made_up_transcripts(made_up, arguments.words)
+        measure("made up", made_up, folder, arguments.repeats)
+        if arguments.input:
+            measure(arguments.input.name, arguments.input, folder, arguments.repeats)
+
+
+if __name__ == "__main__":
+    main()
