@@ -22,7 +22,7 @@ from livecc.errors import LiveccError
 
 JSON_LINES_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_LINE_BYTES = 256 * 2**20
-ZSTD_LEVEL = 3
+ZSTD_LEVEL = 1
 
 
 @contextmanager
