@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from livecc.errors import LiveccError
 
@@ -66,7 +67,7 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def add_shard(parser: argparse.ArgumentParser) -> None:
     """--track and --shard, which name a job."""
-    parser.add_argument("--track", required=True, help="pretrain or sft")
+    parser.add_argument("--track", required=True, choices=["pretrain", "sft"])
     parser.add_argument("--shard", required=True, help="name of the shard, for caches and messages")
 
 
@@ -95,7 +96,11 @@ def add_gate(parser: argparse.ArgumentParser) -> None:
     """--score and --gate: which clips are worth scoring."""
     add_scores(parser)
     parser.add_argument(
-        "--gate", default="{}", metavar="JSON", help="thresholds on earlier scores (default: none)"
+        "--gate",
+        default={},
+        type=json_object,
+        metavar="JSON",
+        help="thresholds on earlier scores (default: none)",
     )
 
 
@@ -108,6 +113,17 @@ def add_scores(parser: argparse.ArgumentParser) -> None:
         metavar="STAGE=PARQUET",
         help="score table of an earlier stage; may be repeated",
     )
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The type of an argument that is a JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("must be a JSON object, {...}")
+    return value
 
 
 def _named_path(text: str) -> tuple[str, Path]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import difflib
 import glob
 import math
+import os
 import re
+import shutil
+import string
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -38,6 +41,13 @@ STAGE_RULE = {
     "score_talking_head": "talking_head",
     "score_active_speaker": "active_speaker",
     "make_prompts": "prompt",
+}
+#: What a shard may be called: the name goes into paths, wildcards and commands.
+SHARD_NAME = re.compile(r"[\w.][\w.+=@,-]{0,199}")
+#: Use of a model -> the task that models.yaml must say it is for.
+MODEL_TASKS = {
+    "identify_language": "language identification",
+    "score_lm_loss": "causal language model",
 }
 #: Face detector -> its weights in models.yaml.
 DETECTOR_MODELS = {"centerface": "centerface", "yunet": "yunet", "scrfd": "scrfd_500m"}
@@ -173,6 +183,8 @@ def _describe(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
     words = [_TYPE_NAMES[schema["type"]]]
+    if schema.get("pattern", "").startswith("^[a-z]{2,3}"):
+        words.append("a language code such as en")
     words += [text.format(schema[key]) for key, text in _LIMITS.items() if key in schema]
     return ", ".join(words)
 
@@ -186,10 +198,12 @@ def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 *("min_clip_seconds", "max_clip_seconds"),
             )
     for name, selection in config["selections"].items():
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name)):
+        if not isinstance(name, str):
+            yield f"selections.{name}: the name is no text for YAML; put it in quotes"
+        elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
             yield (
                 f"selections.{name}: a selection's name is a folder name: letters, digits, - and _ "
-                "only, a letter or digit first"
+                "only, a letter or digit first, 64 at most"
             )
         if name in RESERVED_NAMES:
             yield f"selections.{name}: this name is taken; not allowed: {', '.join(RESERVED_NAMES)}"
@@ -199,6 +213,10 @@ def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
         gate = config[stage].get("gate")
         if isinstance(gate, Mapping):
             yield from _band_problems(f"{stage}.gate", gate)
+            yield from _gate_problems(stage, gate)
+    yield from _prompt_problems(config)
+    yield from _model_problems(config)
+    yield from _place_problems(config)
     yield from _input_problems(config)
 
 
@@ -220,7 +238,80 @@ def _band_problems(path: str, thresholds: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _min_max(path: str, values: Mapping[str, Any], low: str, high: str) -> str:
-    return f"{path}: {values[low]} is greater than {high} {values[high]}; swap them"
+    return (
+        f"{path}: {values[low]} is greater than {high} {values[high]}; lower it or raise {high} "
+        "(one that you did not set has its default)"
+    )
+
+
+def _gate_problems(stage: str, gate: Mapping[str, Any]) -> Iterator[str]:
+    """A gate looks at earlier scores; its own or a later one would never bind."""
+    tracks = [track for track, stages in TRACK_STAGES.items() if stage in stages]
+    earlier = {rule for track in tracks for rule in _earlier_rules(TRACK_STAGES[track], stage)}
+    for rule in gate:
+        if rule not in earlier:
+            allowed = ", ".join(rule for rule in RULES if rule in earlier)
+            yield f"{stage}.gate.{rule}: not scored before {stage}; a gate there may use {allowed}"
+
+
+def _earlier_rules(stages: Sequence[str], stage: str) -> list[str]:
+    """The rules whose scores are there when a stage of `stages` begins."""
+    before = stages[: stages.index(stage)]
+    return ["words_per_second", *(STAGE_RULE[name] for name in before)]
+
+
+def _prompt_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    prompts = config["score_lm_loss"]["prompts"]
+    texts = {
+        "score_lm_loss.prompts.with_context": (prompts["with_context"], ("title", "context")),
+        "score_lm_loss.prompts.without_context": (prompts["without_context"], ("title",)),
+        "score_talking_head.question": (config["score_talking_head"]["question"], ("frames",)),
+    }
+    for key, (text, known) in texts.items():
+        try:
+            fields = {field for _, field, _, _ in string.Formatter().parse(text)} - {None}
+        except ValueError as error:
+            yield f"{key}: {error}; write {{{{ and }}}} for braces of the text"
+            continue
+        for field in sorted(fields - set(known), key=str):
+            told = " and ".join(f"{{{name}}}" for name in known)
+            yield f"{key}: {{{field}}} is not known{_nearest(str(field), known)}; there is {told}"
+
+    if "{context}" not in prompts["with_context"]:
+        yield "score_lm_loss.prompts.with_context: {context} is missing: what was said before"
+
+
+def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """A model of models.yaml must be for the task it is used for."""
+    entries = read_yaml(REPOSITORY / "models.yaml")
+    for use, reference in models(config).items():
+        task = entries.get(reference, {}).get("task")
+        if task is not None and use in MODEL_TASKS and task != MODEL_TASKS[use]:
+            fitting = [name for name, entry in entries.items() if entry["task"] == MODEL_TASKS[use]]
+            yield (
+                f"{use}.model: {reference!r} is a {task}, not for {MODEL_TASKS[use]}; "
+                f"models.yaml has {', '.join(fitting)}"
+            )
+
+
+def _place_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Folders that cannot be written and interpreters that are not there."""
+    for key in ("results", "score_cache", "models_folder"):
+        if config[key] is None:
+            continue
+        if re.search(r"[{}\n]", config[key]):
+            yield f"{key}: {config[key]!r} may have no braces or line breaks"
+            continue
+        place = Path(config[key]).expanduser().absolute()
+        while not os.path.lexists(place):
+            place = place.parent
+        if not place.is_dir():
+            yield f"{key}: {config[key]!r} cannot be a folder: {place} is a file"
+        elif not os.access(place, os.W_OK):
+            yield f"{key}: {config[key]!r} cannot be written: no permission in {place}"
+    for kind, python in config["environments"].items():
+        if python is not None and shutil.which(Path(python).expanduser()) is None:
+            yield f"environments.{kind}: {python!r} is no program that can be run"
 
 
 def _input_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -273,15 +364,18 @@ def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
                     f"{key}: {file} and {found[name]} are both shard {name!r}; "
                     "rename one: a shard is named by its file's stem"
                 )
-            if not re.fullmatch(r"[^/\s\"'\\{}#]+", name):
+            if not SHARD_NAME.fullmatch(name):
                 raise LiveccError(
-                    f"{key}: {file}: a shard's name may have no white space, quotes, braces or #"
+                    f"{key}: {file}: a shard is named by its file's stem, which may have letters, "
+                    "digits and _ . - + = @ , only and not begin with -; rename the file"
                 )
             found.setdefault(name, file)
     return dict(sorted(found.items()))
 
 
 def _nearest_file(pattern: str) -> str:
+    if glob.has_magic(pattern) and Path(pattern).expanduser().exists():
+        return "; *, ? and [ ] are special in a pattern: write [[] for a [ in a name"
     folder = Path(pattern).expanduser().parent
     if glob.has_magic(str(folder)):
         return ""
@@ -325,8 +419,7 @@ def gate(config: Mapping[str, Any], track: str, stage: str) -> dict[str, Any]:
     (`on_unscored: keep`) only loosens a gate through its own thresholds.
     """
     setting = config[stage]["gate"]
-    stages = active_stages(config, track)
-    earlier = ["words_per_second", *(STAGE_RULE[s] for s in stages[: stages.index(stage)])]
+    earlier = _earlier_rules(active_stages(config, track), stage)
     if setting == "none":
         return {}
     if setting == "auto":

@@ -42,9 +42,11 @@ def parse_object(line: bytes | None) -> tuple[dict[str, Any], str]:
     if line is None:
         raise BadRecordError(f"the line is longer than {MAX_LINE_BYTES} bytes")
     try:
-        value = orjson.loads(line)
+        # Some editors begin a file with a byte order mark.
+        value = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
-        raise BadRecordError(f"not JSON: {error}") from None
+        reason = "it is not UTF-8" if not _is_utf8(line) else error
+        raise BadRecordError(f"not JSON: {reason}") from None
     if type(value) is not dict:
         raise BadRecordError(f"the line is {JSON_NAMES[type(value)]}, not a JSON object")
     if "video" not in value:
@@ -54,7 +56,17 @@ def parse_object(line: bytes | None) -> tuple[dict[str, Any], str]:
         raise BadRecordError(f'"video" is {JSON_NAMES[type(video)]}, not a string')
     if not video.strip():
         raise BadRecordError('"video" is empty')
+    if "\0" in video:
+        raise BadRecordError('"video" has a NUL character in it, which no file name can have')
     return value, video
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def optional_string(record: dict[str, Any], key: str, video: str) -> str:

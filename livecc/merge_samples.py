@@ -26,6 +26,8 @@ _PREFIX = b'[{"role": "user", "content": [{"type": "video", "video": '
 def merge(samples: Sequence[Path], output: Path) -> int:
     """Merge sorted sample files into `output`; returns the number of samples.
 
+    A sample that is in several files, because its video is in several shards, is written once.
+
     Raises LiveccError when a line is not one that `select_samples` wrote.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +37,12 @@ def merge(samples: Sequence[Path], output: Path) -> int:
         tempfile.TemporaryDirectory(dir=output.parent, prefix=".merge-") as scratch,
         open_atomic(output) as stream,
     ):
+        previous = b""
         for line in _merged(list(samples), Path(scratch)):
+            # The same video in two shards.
+            if line == previous:
+                continue
+            previous = line
             offsets.append(offset)
             stream.write(line)
             offset += len(line)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from livecc.errors import LiveccError
 from livecc.files import read_jsonl, read_row_batches, read_rows
 from livecc.records import Clip, Transcript
 from livecc.tables import schema
@@ -74,4 +75,4 @@ def transcripts_with_clips(
             clip = next(clips, None)
         yield Transcript.from_mapping(record), group
     if clip is not None:
-        raise RuntimeError(f"{transcripts}: no transcript of {clip['video']}, which has clips")
+        raise LiveccError(f"{transcripts}: no transcript of {clip['video']}, which has clips")

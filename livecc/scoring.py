@@ -51,6 +51,8 @@ class StageStats:
     items: int = 0
     found: int = 0
     scored: int = 0
+    #: Items that have another one's content, and so its score.
+    shared: int = 0
     failed: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: {"load": 0.0, "score": 0.0})
     details: dict[str, Any] = field(default_factory=dict)
@@ -112,6 +114,7 @@ def score_items(
                     found[key] = row
             progress.done(len(batch))
         stats.scored = progress.count
+        stats.shared = len(missing) - stats.scored
     for item_id, key in keys.items():
         if item_id not in rows and key is not None and key in found:
             rows[item_id] = found[key]

@@ -114,7 +114,9 @@ def render(summary: Mapping[str, Any]) -> str:
     """The summary as text of at most 100 columns."""
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, highlight=False)
+    console = Console(
+        file=io.StringIO(), width=_WIDTH, color_system=None, markup=False, highlight=False
+    )
     for track, parts in summary.items():
         _render_input(console, track, parts)
         _render_stages(console, parts["stages"])
@@ -171,13 +173,14 @@ def _render_stages(console: Any, stages: Mapping[str, Any]) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="")
     table.add_column("scores")
-    for name in ("items", "from cache", "scored now", "failed", "loading", "scoring", "on"):
+    names = ("items", "from cache", "scored now", "same content", "failed")
+    for name in (*names, "loading", "scoring", "on"):
         table.add_column(name, justify="right")
     for stage, total in stages.items():
         seconds = total.get("seconds", {})
         table.add_row(
             Text(stage),
-            *(str(total.get(name, 0)) for name in ("items", "found", "scored", "failed")),
+            *(str(total.get(name, 0)) for name in ("items", "found", "scored", "shared", "failed")),
             *(f"{seconds.get(name, 0):.1f} s" for name in ("load", "score")),
             ", ".join(total["devices"]) or "-",
         )
@@ -198,8 +201,14 @@ def _render_selection(console: Any, name: str, selection: Mapping[str, Any]) -> 
             f", not scored {unscored}" if unscored else ""
         )
         console.print(f"{-dropped:>8} {rule:<18} {why}; {left} left")
+    twice = kept - selection["samples"]
+    if twice:
+        left -= twice
+        console.print(
+            f"{-twice:>8} {'duplicates':<18} in more than one shard, used once; {left} left"
+        )
     console.print(
-        f"{kept:>8} samples      {_hours(selection['kept_seconds'])}, "
+        f"{selection['samples']:>8} samples      {_hours(selection['kept_seconds'])}, "
         f"{selection['kept_videos']} videos, {selection['kept_words']} words"
     )
     console.print(f"         {selection['file']} ({_size(selection['bytes'])})", soft_wrap=True)

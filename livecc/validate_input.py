@@ -88,10 +88,21 @@ def _validate_file(
             yield Finding(str(file), number, "warning", message)
         if row.get("words") == 0:
             yield Finding(str(file), number, "warning", "no words in any caption")
-        if videos is not None and not (videos / video).is_file():
-            yield Finding(str(file), number, "warning", f"{videos / video}: no such file")
+        if videos is not None:
+            problem = _file_problem(videos / video)
+            if problem:
+                yield Finding(str(file), number, "warning", problem)
     if not found_any:
         yield Finding(str(file), 0, "warning", "no records")
+
+
+def _file_problem(path: Path) -> str | None:
+    try:
+        if path.is_file():
+            return None
+        return f"{path}: {'not a regular file' if path.exists() else 'no such file'}"
+    except OSError as error:
+        return f"{path}: {error.strerror}"
 
 
 def _rows(track: str, file: Path) -> Iterator[Mapping[str, Any]]:

@@ -29,7 +29,7 @@ rule clip_captions:
         "Cutting captions into clips: {wildcards.shard}"
     shell:
         f"{script('clip_captions')}"
-        " {input:q} --shard {wildcards.shard:q} --mode {params.mode}"
+        " {input:q} --shard={wildcards.shard:q} --mode {params.mode}"
         " --min-clip-seconds {params.min_clip} --max-clip-seconds {params.max_clip}"
         " --max-gap-seconds {params.max_gap}"
         " --transcripts {output.transcripts:q} --clips {output.clips:q}"

@@ -29,7 +29,7 @@ rule clip_transcripts:
         "Cutting transcripts into clips: {wildcards.shard}"
     shell:
         f"{script('clip_transcripts')}"
-        " --shard {wildcards.shard:q} --mode {params.mode}"
+        " --shard={wildcards.shard:q} --mode {params.mode}"
         " --min-clip-seconds {params.min_clip} --max-clip-seconds {params.max_clip}"
         " --max-silence-seconds {params.max_silence}"
         " --records {input.records:q} --transcripts {input.transcripts:q}"

@@ -15,6 +15,7 @@ sys.path.insert(0, workflow.basedir)
 from livecc import config as configuration
 from livecc import models
 from livecc.errors import LiveccError
+from livecc.shard_list import write_shard_list
 from livecc.versions import VERSIONS
 
 try:
@@ -124,8 +125,8 @@ def literal(text):
 
 
 def receipt_flag(wildcards, input):
-    """--receipt FILE, when the stage's engine has a model to read it for."""
-    return f"--receipt {input.receipt}" if input.get("receipt") else ""
+    """--receipt=FILE, when the stage's engine has a model to read it for; quoted in the command."""
+    return [f"--receipt={input.receipt}"] if input.get("receipt") else []
 
 
 def optional_flag(flag, value):
@@ -170,8 +171,8 @@ def all_scores(wildcards):
 
 
 def score_flags(input):
-    """--score STAGE=TABLE for every table."""
-    return [f"--score {Path(table).parent.name}={table}" for table in input.scores]
+    """--score=STAGE=TABLE for every table; quoted in the shell command."""
+    return [f"--score={Path(table).parent.name}={table}" for table in input.scores]
 
 
 def gate_param(stage):

@@ -24,5 +24,5 @@ rule filter_categories:
         "Listing records: {wildcards.shard}"
     shell:
         f"{script('filter_categories')}"
-        " {input:q} --shard {wildcards.shard:q} {params.categories}"
+        " {input:q} --shard={wildcards.shard:q} {params.categories}"
         " --records {output.records:q} --stats {output.stats:q} > {log:q} 2>&1"

@@ -28,8 +28,8 @@ rule identify_language:
         "Identifying languages: {wildcards.track}/{wildcards.shard}"
     shell:
         f"{script('identify_language', 'lm')}"
-        " --track {wildcards.track} --shard {wildcards.shard:q}"
+        " --track {wildcards.track} --shard={wildcards.shard:q}"
         " --transcripts {input.transcripts:q} --clips {input.clips:q}"
-        " --engine {params.engine} {params.receipt}"
+        " --engine {params.engine} {params.receipt:q}"
         f" {speed_flags('identify_language')}"
         " --output {output.scores:q} --stats {output.stats:q} > {log:q} 2>&1"

@@ -25,6 +25,6 @@ rule import_transcripts:
         "Taking transcripts from the input: {wildcards.shard}"
     shell:
         f"{script('import_transcripts')}"
-        " {input.shard:q} --shard {wildcards.shard:q} --mode {params.mode}"
+        " {input.shard:q} --shard={wildcards.shard:q} --mode {params.mode}"
         " --records {input.records:q} --transcripts {output.transcripts:q}"
         " --stats {output.stats:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 # Merge all shards of a selection into the file the trainer reads.
 #
 # needs  samples of all shards
-# makes  {results}/{track}/shards.txt, {results}/{track}/{selection}/..._with_seeks.jsonl
+# makes  {results}/{track}/shards.txt (and removes decisions of shards that are gone), {results}/{track}/{selection}/..._with_seeks.jsonl
 
 
 localrules:
@@ -19,7 +19,7 @@ rule list_shards:
     message:
         "Listing the shards of {wildcards.track}"
     run:
-        Path(output[0]).write_text("".join(f"{name}\n" for name in params.names))
+        write_shard_list(Path(output[0]), params.names)
 
 
 rule merge_samples:

@@ -34,9 +34,9 @@ rule score_lm_loss:
         "Scoring language-model loss: {wildcards.track}/{wildcards.shard}"
     shell:
         f"{script('score_lm_loss', 'lm')}"
-        " --track {wildcards.track} --shard {wildcards.shard:q}"
+        " --track {wildcards.track} --shard={wildcards.shard:q}"
         " --transcripts {input.transcripts:q} --clips {input.clips:q}"
-        " {params.scores} --gate {params.gate:q} {params.receipt}"
+        " {params.scores:q} --gate {params.gate:q} {params.receipt:q}"
         " --mode {params.mode} --dtype {params.dtype} --prompts {params.prompts:q}"
         " {params.context}"
         " --threads {threads}"

@@ -32,9 +32,9 @@ rule score_talking_head:
         "Looking for talking heads: {wildcards.track}/{wildcards.shard}"
     shell:
         f"{script('score_talking_head', 'vlm')}"
-        " --track {wildcards.track} --shard {wildcards.shard:q}"
+        " --track {wildcards.track} --shard={wildcards.shard:q}"
         " --clips {input.clips:q} --videos {params.videos:q}"
-        " {params.scores} --gate {params.gate:q} {params.receipt}"
+        " {params.scores:q} --gate {params.gate:q} {params.receipt:q}"
         " --mode {params.mode} {params.engine}"
         " --threads {threads}"
         f" {speed_flags('score_talking_head')}"

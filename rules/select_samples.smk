@@ -31,8 +31,8 @@ rule select_samples:
         "Selecting {wildcards.selection}: {wildcards.track}/{wildcards.shard}"
     shell:
         f"{script('select_samples')}"
-        " --track {wildcards.track} --shard {wildcards.shard:q}"
-        " --transcripts {input.transcripts:q} --clips {input.clips:q} {params.scores}"
+        " --track {wildcards.track} --shard={wildcards.shard:q}"
+        " --transcripts {input.transcripts:q} --clips {input.clips:q} {params.scores:q}"
         " --thresholds {params.thresholds:q}"
         " --decisions {output.decisions:q} --samples {output.samples:q}"
         " --counts {output.counts:q} > {log:q} 2>&1"

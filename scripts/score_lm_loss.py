@@ -2,7 +2,6 @@
 """Score the language-model loss of the clips of one shard."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -21,13 +20,13 @@ def main(options: argparse.Namespace) -> None:
         transcripts=options.transcripts,
         clips=options.clips,
         scores=dict(options.score),
-        gate=json.loads(options.gate),
+        gate=options.gate,
         model=read_receipt(options.receipt),
         mode=options.mode,
         device=options.device,
         threads=options.threads,
         dtype=options.dtype,
-        prompts=Prompts(**json.loads(options.prompts)) if options.prompts else PAPER_PROMPTS,
+        prompts=Prompts(**options.prompts) if options.prompts else PAPER_PROMPTS,
         max_context_tokens=options.max_context_tokens,
         tokens_per_batch=options.tokens_per_batch,
         cache=options.cache,
@@ -45,7 +44,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"]
     )
-    parser.add_argument("--prompts", metavar="JSON", help="default: the paper's")
+    parser.add_argument(
+        "--prompts", type=cli.json_object, metavar="JSON", help="default: the paper's"
+    )
     parser.add_argument("--max-context-tokens", type=int, help="default: what the model allows")
     parser.add_argument("--tokens-per-batch", type=int, help="default: what suits the device")
     cli.run(main, parser)

@@ -2,7 +2,6 @@
 """Score the videos of one shard: is someone's face on the screen all the time?"""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def main(options: argparse.Namespace) -> None:
         clips=options.clips,
         videos=options.videos,
         scores=dict(options.score),
-        gate=json.loads(options.gate),
+        gate=options.gate,
         engine=options.engine,
         options={name: value for name, value in engine_options.items() if value is not None},
         batch=batch,

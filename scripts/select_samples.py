@@ -2,7 +2,6 @@
 """Decide which clips of one shard a selection keeps, and write them as samples."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from livecc.select_samples import select_shard
 def main(options: argparse.Namespace) -> None:
     select_shard(
         track=options.track,
-        thresholds=json.loads(options.thresholds),
+        thresholds=options.thresholds,
         transcripts=options.transcripts,
         clips=options.clips,
         scores=dict(options.score),
@@ -31,7 +30,7 @@ if __name__ == "__main__":
     cli.add_scores(parser)
     parser.add_argument("--transcripts", required=True, type=Path, metavar="JSONL")
     parser.add_argument("--clips", required=True, type=Path, metavar="PARQUET")
-    parser.add_argument("--thresholds", required=True, metavar="JSON")
+    parser.add_argument("--thresholds", required=True, type=cli.json_object, metavar="JSON")
     parser.add_argument("--decisions", required=True, type=Path, metavar="PARQUET")
     parser.add_argument("--samples", required=True, type=Path, metavar="JSONL")
     parser.add_argument("--counts", required=True, type=Path, metavar="JSON")

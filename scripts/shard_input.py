@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli
+from livecc.config import SHARD_NAME
 from livecc.files import JSON_LINES_SUFFIXES
 from livecc.shard_input import shard_input
 
@@ -28,11 +29,21 @@ def main(options: argparse.Namespace) -> int:
     return 1 if report.bad else 0
 
 
+def _shard_prefix(text: str) -> str:
+    if not SHARD_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: letters, digits and _ . - + = @ , only, and no - first"
+        )
+    return text
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("input", nargs="+", type=Path, help="JSON-lines files (.gz, .zst too)")
     parser.add_argument("--shards", required=True, type=int, metavar="N")
     parser.add_argument("--output", required=True, type=Path, metavar="FOLDER")
-    parser.add_argument("--prefix", default="shard", help="default: %(default)s")
+    parser.add_argument(
+        "--prefix", default="shard", type=_shard_prefix, help="default: %(default)s"
+    )
     parser.add_argument("--suffix", default=".jsonl", choices=JSON_LINES_SUFFIXES)
     cli.run(main, parser)

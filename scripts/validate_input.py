@@ -11,10 +11,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli
+from livecc.errors import LiveccError
 from livecc.validate_input import Checked, validate
 
 
 def main(options: argparse.Namespace) -> int:
+    if options.videos is not None and not options.videos.is_dir():
+        raise LiveccError(f"--videos {options.videos}: no such folder")
     checked = Checked()
     counts = {"error": 0, "warning": 0}
     for finding in validate(options.track, options.input, options.videos, checked):

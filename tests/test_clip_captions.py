@@ -170,6 +170,8 @@ def test_word_speed_filters_nothing() -> None:
     ("line", "reason"),
     [
         (b'{"video": "v", "subtitles": [[0, NaN, "a"]]}', "not JSON"),
+        (b'{"video": "caf\xe9", "subtitles": []}', "not UTF-8"),
+        (b'{"video": "a\\u0000b", "subtitles": []}', "NUL"),
         (b'{"video": "v", "subtitles": [[0, 1e999, "a"]]}', "infinity"),
         (b'{"video": "v", "subtitles": [[0, 1, "\\ud83d"]]}', "surrogate"),
         (b'{"video": "v", "subtitles": [[0, 1, "a', "not JSON"),

@@ -65,7 +65,7 @@ def test_presets_are_valid(config: dict[str, Any], preset: str) -> None:
         ),
         (
             {"clip_captions": {"min_clip_seconds": 300}},
-            ["clip_captions.min_clip_seconds", "300", "240", "swap"],
+            ["clip_captions.min_clip_seconds", "300", "240", "lower it"],
         ),
         (
             {"selections": {"x": {"pretrain": {"lm_loss": {"min": 5, "max": 2}}}}},
@@ -227,3 +227,50 @@ def test_conda_and_pip_environments_have_the_same_pins() -> None:
         conda = yaml.safe_load(file.read_text())
         inner = next(entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
         assert inner == pins(f"{file.stem}.txt"), file
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        ({"selections": {1: {"pretrain": {}}}}, ["selections.1", "quotes"]),
+        ({"selections": {True: {"pretrain": {}}}}, ["selections.True", "quotes"]),
+        ({"selections": {"x" * 300: {"pretrain": {}}}}, ["64 at most"]),
+        ({"results": "/dev/null/x"}, ["results", "/dev/null is a file"]),
+        ({"results": "r{x}"}, ["results", "braces"]),
+        ({"score_lm_loss": {"model": "centerface"}}, ["face detector", "smollm2-135m-instruct"]),
+        (
+            {"score_lm_loss": {"prompts": {"with_context": "{titel} {context}"}}},
+            ["prompts.with_context", "{titel}", "did you mean 'title'"],
+        ),
+        ({"score_lm_loss": {"prompts": {"with_context": "no fields"}}}, ["{context} is missing"]),
+        ({"score_lm_loss": {"prompts": {"without_context": "{"}}}, ["without_context", "braces"]),
+        ({"score_talking_head": {"question": "{frame}"}}, ["question", "did you mean 'frames'"]),
+        ({"score_lm_loss": {"gate": {"lm_loss": {"max": 3}}}}, ["not scored before", "language"]),
+        ({"environments": {"lm": "/no/python"}}, ["environments.lm", "no program"]),
+        (
+            {"selections": {"default": {"pretrain": {"language": {"labels": ["english"]}}}}},
+            ["labels", "language code"],
+        ),
+    ],
+)
+def test_mistakes_that_a_job_would_meet_first(
+    config: dict[str, Any], over: dict[str, Any], words: list[str]
+) -> None:
+    message = error_of(config, over)
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("name", ["a b", "-a", "a'b", "`id`", "a;b", "a&b", "a|b", "(a)", "{a}"])
+def test_shard_names_that_a_shell_would_read(
+    config: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / f"{name}.jsonl").touch()
+    over = {"tracks": {"pretrain": {"inputs": [str(tmp_path / "*.jsonl")]}}}
+    assert "named by its file's stem" in error_of(config, over)
+
+
+def test_brackets_in_the_name_of_a_folder(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "in [1]").mkdir()
+    (tmp_path / "in [1]" / "a.jsonl").touch()
+    over = {"tracks": {"pretrain": {"inputs": [str(tmp_path / "in [1]" / "a.jsonl")]}}}
+    assert "special in a pattern" in error_of(config, over)

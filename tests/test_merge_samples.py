@@ -44,6 +44,18 @@ _samples = st.lists(
 )
 
 
+def test_a_video_in_two_shards_is_written_once(tmp_path: Path) -> None:
+    samples = [("a", 0.0, "one"), ("a", 9.0, "two"), ("b", 1.0, "three")]
+    paths = write_shards(tmp_path, samples, 1)
+    again = tmp_path / "again.jsonl"
+    # The same start with other words is another sample.
+    again.write_bytes(line("a", 0.0, "one") + line("a", 9.0, "other") + line("b", 1.0, "three"))
+    assert merge([*paths, again], tmp_path / "merged.jsonl") == 4
+    offsets = read_offsets(tmp_path / "merged.jsonl")
+    titles = [read_sample(tmp_path / "merged.jsonl", n)[0]["content"][1]["title"] for n in offsets]
+    assert titles == ["one", "other", "two", "three"]
+
+
 @given(_samples, st.integers(1, 5), st.integers(1, 5))
 def test_any_texts_survive_and_shards_do_not_show(
     samples: list[tuple[str, float, str]], one: int, other: int

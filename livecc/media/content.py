@@ -14,6 +14,9 @@ def file_key(path: Path) -> str | None:
     A renamed or copied file has the same key. None when there is no such file or it cannot be read.
     """
     try:
+        # A pipe would be waited for without end.
+        if not path.is_file():
+            return None
         with path.open("rb") as stream:
             size = stream.seek(0, 2)
             digest = hashlib.blake2b(b"%d\0" % size, digest_size=16)

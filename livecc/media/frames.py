@@ -102,6 +102,8 @@ def _check_file(path: Path | str) -> bool:
     try:
         if path.is_dir():
             raise VideoError("is a folder, not a video file")
+        if path.exists() and not path.is_file():
+            raise VideoError("is a pipe or a device, not a video file")
         if path.stat().st_size == 0:
             raise VideoError("the file is empty")
         reason = cut_reason(path)
