@@ -1,22 +1,32 @@
 """Timed words from caption lines.
 
 A caption line shows several words for a stretch of time; its duration is divided evenly over
-them. All lines of many videos are handled at once: the functions here know nothing of videos.
+them. All lines of many videos are handled at once, as one text and arrays over it: making a string
+of every word would take longer than the rest together. The functions here know nothing of videos.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, repeat
-from operator import eq
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from livecc.records import SpacedWords
 
 # From here on x * 10 has no fraction bits left for a half.
 _MAX_EXACT_TENTHS = 2.0**52
 # Veltkamp's constant for doubles: splits a number into two halves of at most 26 bits.
 _SPLITTER = 2.0**27 + 1
+
+_SPACE = ord(" ")
+# The white space of str.split() beside the space: in one byte of UTF-8, and in several.
+_SHORT_SPACES = b"\t\n\v\f\r\x1c\x1d\x1e\x1f"
+_WIDE_SPACES = (
+    "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+_TO_SPACE = bytes.maketrans(_SHORT_SPACES, b" " * len(_SHORT_SPACES))
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -25,13 +35,22 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 class TimedWords(NamedTuple):
     """Words of many caption lines, line after line.
 
-    `start`, `end`: (n_words,) seconds, rounded to 0.1 s. `per_line`: (n_lines,) words of each line.
+    `text`: the words in UTF-8, a space after each. `first_byte`: (n_words + 1,) where in it each
+    word begins, and where it ends. `start`, `end`: (n_words,) seconds, rounded to 0.1 s.
+    `per_line`: (n_lines,) words of each line.
     """
 
-    words: list[str]
+    text: bytes
+    first_byte: IntArray
     start: FloatArray
     end: FloatArray
     per_line: IntArray
+
+    def words(self, first: int, last: int) -> SpacedWords:
+        """The words [first, last)."""
+        # Without the space after the last; no words have none.
+        end = self.first_byte[last] - (last > first)
+        return SpacedWords(self.text[self.first_byte[first] : end], last - first)
 
 
 def time_words(
@@ -46,15 +65,11 @@ def time_words(
     one empty word (the original pipeline); without, at runs of white space, and a line may have no
     words.
     """
-    lines = list(map(str.split, texts, repeat(" ")) if empty_words else map(str.split, texts))
-    words = list(chain.from_iterable(lines))
-    per_line = np.fromiter(map(len, lines), np.int64, len(lines))
-    words, per_line = _drop_repeated(words, per_line)
-
+    text, first_byte, per_line = _split(texts, empty_words=empty_words)
     # Zero words would divide by zero; such a line gives no word, so its step does not matter.
     step = (end - start) / np.maximum(per_line, 1)
     last_word = np.cumsum(per_line) - 1
-    word_start = np.arange(len(words), dtype=np.float64)
+    word_start = np.arange(len(first_byte) - 1, dtype=np.float64)
     word_start -= np.repeat((last_word - per_line + 1).astype(np.float64), per_line)
     word_start *= np.repeat(step, per_line)
     word_start += np.repeat(start, per_line)
@@ -64,31 +79,82 @@ def time_words(
     word_end[:-1] = word_start[1:]
     filled = per_line > 0
     word_end[last_word[filled]] = round_to_tenths(start + per_line * step)[filled]
-    return TimedWords(words, word_start, word_end, per_line)
+    return TimedWords(text, first_byte, word_start, word_end, per_line)
 
 
-def _drop_repeated(words: list[str], per_line: IntArray) -> tuple[list[str], IntArray]:
-    """Drop each word that equals the word before it in the same line."""
-    if len(words) < 2:
-        return words, per_line
-    repeated = np.zeros(len(words), np.bool_)
-    # bytes() drives the comparison from C; it takes each True as 1.
-    repeated[1:] = np.frombuffer(bytes(map(eq, words[1:], words)), np.bool_)
-    first_word = np.cumsum(per_line) - per_line
-    repeated[first_word[per_line > 0]] = False
-    at = np.flatnonzero(repeated)
-    if not len(at):
-        return words, per_line
-    line = np.searchsorted(first_word + per_line, at, side="right")
-    per_line = per_line - np.bincount(line, minlength=len(per_line))
-    # Repeats are rare: copying the stretches between them is cheaper than looking at every word.
-    kept: list[str] = []
-    after = 0
-    for index in at.tolist():
-        kept += words[after:index]
-        after = index + 1
-    kept += words[after:]
-    return kept, per_line
+def _split(texts: Sequence[str], *, empty_words: bool) -> tuple[bytes, IntArray, IntArray]:
+    """(`text`, `first_byte`, `per_line`) of the lines' words without the repeated ones."""
+    if not texts:
+        return b"", np.zeros(1, np.int64), np.zeros(0, np.int64)
+    text, line_size = _join(texts, white_space=not empty_words)
+    letters = np.frombuffer(text, np.uint8)
+    # A word and the space after it: text[begin[k] : end[k]].
+    end = np.flatnonzero(letters == _SPACE) + 1
+    begin = np.concatenate([[0], end[:-1]])
+    if not empty_words:
+        filled = end - begin > 1
+        if not filled.all():
+            begin, end = begin[filled], end[filled]
+    first_word = np.searchsorted(begin, np.cumsum(line_size) - line_size)
+    per_line = np.diff(first_word, append=len(begin))
+
+    repeated = _repeated_words(text, begin, end, first_word[per_line > 0])
+    if len(repeated):
+        line = np.searchsorted(first_word + per_line, repeated, side="right")
+        per_line -= np.bincount(line, minlength=len(per_line))
+        stays = np.ones(len(begin), np.bool_)
+        stays[repeated] = False
+        begin, end = begin[stays], end[stays]
+    size = end - begin
+    if size.sum() < len(text):
+        # Few words are left out: copying the stretches between them is cheaper than every word.
+        lows = begin[begin != np.append(-1, end)[:-1]]
+        highs = end[end != np.append(begin, -1)[1:]]
+        text = b"".join(map(text.__getitem__, map(slice, lows.tolist(), highs.tolist())))
+    return text, np.concatenate([[0], np.cumsum(size)]), per_line
+
+
+def _join(texts: Sequence[str], *, white_space: bool) -> tuple[bytes, IntArray]:
+    """The lines in UTF-8 with a space after each, and how many bytes each has with its space.
+
+    With `white_space`, any white space has become a space.
+    """
+    joined = " ".join(texts) + " "
+    if joined.isascii():
+        text = joined.encode()
+        size = np.fromiter(map(len, texts), np.int64, len(texts))
+    else:
+        if white_space and any(space in joined for space in _WIDE_SPACES):
+            texts = [" ".join(line.split()) for line in texts]
+        encoded = [line.encode() for line in texts]
+        text = b" ".join([*encoded, b""])
+        size = np.fromiter(map(len, encoded), np.int64, len(texts))
+    if white_space and np.frombuffer(text, np.uint8).min() < _SPACE:
+        text = text.translate(_TO_SPACE)
+    return text, size + 1
+
+
+def _repeated_words(text: bytes, begin: IntArray, end: IntArray, first_word: IntArray) -> IntArray:
+    """Which words, text[begin[k] : end[k]], equal the word before; never one of `first_word`."""
+    if len(begin) < 2:
+        return np.zeros(0, np.int64)
+    size = end - begin
+    letter = np.frombuffer(text, np.uint8)[begin]
+    alike = np.zeros(len(begin), np.bool_)
+    np.logical_and(size[1:] == size[:-1], letter[1:] == letter[:-1], out=alike[1:])
+    alike[first_word] = False
+    candidates = np.flatnonzero(alike)
+    equal = [
+        text[before:after] == text[low:high]
+        for before, after, low, high in zip(
+            begin[candidates - 1].tolist(),
+            end[candidates - 1].tolist(),
+            begin[candidates].tolist(),
+            end[candidates].tolist(),
+            strict=True,
+        )
+    ]
+    return candidates[np.array(equal, np.bool_)]
 
 
 def round_to_tenths(values: FloatArray) -> FloatArray:

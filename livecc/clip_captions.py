@@ -35,7 +35,7 @@ from livecc.spans import greedy_spans
 from livecc.tables import schema
 
 # Input handled at once: enough lines to pay for numpy's calls, few enough to stay in the cache.
-_BATCH_BYTES = 96 * 2**10
+_BATCH_BYTES = 192 * 2**10
 # Transcripts written at once: a compressor called for every video finds its tables evicted from
 # the cache each time, and takes twice as long.
 _WRITE_BYTES = 4 * 2**20
@@ -262,7 +262,7 @@ def _clip_batch(
             record.video,
             record.title,
             record.category,
-            timed.words[low:high],
+            timed.words(low, high),
             cast(Sequence[float], timed.start[low:high]),
             cast(Sequence[float], timed.end[low:high]),
         )

@@ -7,11 +7,49 @@ clip makes a file grow with the square of a video's length.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import orjson
+
+from livecc.times_json import times_json
+
+
+class SpacedWords(Sequence[str]):
+    """Words kept as one UTF-8 text with a space between them; no word has a space in it.
+
+    Its strings are made whenever they are looked at.
+    """
+
+    __slots__ = ("_count", "_text")
+
+    def __init__(self, text: bytes, count: int) -> None:
+        self._text = text
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self._strings()[index]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._strings())
+
+    def _strings(self) -> list[str]:
+        return self._text.decode().split(" ") if self._count else []
+
+    def to_json(self) -> bytes:
+        """The JSON list of the words."""
+        if not self._count:
+            return b"[]"
+        # No escape has a space in it, so the only spaces are those between words.
+        return b"[" + orjson.dumps(self._text.decode()).replace(b" ", b'","') + b"]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +73,18 @@ class Transcript:
 
     def to_json(self) -> bytes:
         """One JSON object without a newline; numpy arrays are accepted for the times."""
+        words: Any = self.words
+        if isinstance(words, SpacedWords):
+            words = orjson.Fragment(words.to_json())
         return orjson.dumps(
             {
                 "video": self.video,
                 "title": self.title,
                 "category": self.category,
-                "words": self.words,
-                "start": self.start,
-                "end": self.end,
-            },
-            option=orjson.OPT_SERIALIZE_NUMPY,
+                "words": words,
+                "start": orjson.Fragment(times_json(self.start)),
+                "end": orjson.Fragment(times_json(self.end)),
+            }
         )
 
     @classmethod

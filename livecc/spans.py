@@ -37,8 +37,10 @@ def greedy_spans(
     spans: list[tuple[int, int]] = []
     if n == 0:
         return spans
-    after_gap = (np.flatnonzero(times[1:] - times[:-1] > max_gap_seconds) + 1).tolist()
+    steps = times[1:] - times[:-1]
+    after_gap = (np.flatnonzero(steps > max_gap_seconds) + 1).tolist()
     after_gap.append(n)
+    first_beyond = _first_beyond_rising if n > 1 and steps.min() >= 0 else _first_beyond
     begins = None
     if may_begin is not None:
         begins = np.flatnonzero(may_begin).tolist()
@@ -54,7 +56,7 @@ def greedy_spans(
             return spans
         while after_gap[next_gap] <= i:
             next_gap += 1
-        j = _first_beyond(times, i, after_gap[next_gap], max_seconds)
+        j = first_beyond(times, i, after_gap[next_gap], max_seconds)
         if j == n and not last_word_belongs:
             j = n - 1
         spans.append((i, j))
@@ -71,3 +73,17 @@ def _first_beyond(
         if beyond[first]:
             return low + first
     return stop
+
+
+def _first_beyond_rising(
+    times: np.ndarray[Any, np.dtype[np.float64]], i: int, stop: int, max_seconds: float
+) -> int:
+    """`_first_beyond` by bisection, for times that never fall."""
+    begin = times[i]
+    j = i + 1 + int(times[i + 1 : stop].searchsorted(begin + max_seconds, "right"))
+    # The sum is rounded, and so is the difference that counts: they can disagree by a step.
+    while j > i + 1 and times[j - 1] - begin > max_seconds:
+        j -= 1
+    while j < stop and not times[j] - begin > max_seconds:
+        j += 1
+    return j

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from livecc.caption_words import round_to_tenths, time_words
+from livecc.caption_words import _SHORT_SPACES, _WIDE_SPACES, round_to_tenths, time_words
 
 
 def bits(values: list[float]) -> list[bytes]:
@@ -66,7 +66,7 @@ def literal_words(
 
 
 TEXTS = st.one_of(
-    st.text(alphabet="ab \t\n\u3000", max_size=12),
+    st.text(alphabet="ab \t\n\u3000\xa0", max_size=12),
     st.lists(st.sampled_from(["a", "b", "", "né", "مرحبا", "你好", "🙂", "the"]), max_size=9).map(
         " ".join
     ),
@@ -88,7 +88,7 @@ def test_words_are_those_of_a_loop(
         texts, np.array(start, np.float64), np.array(end, np.float64), empty_words=empty_words
     )
     words, per_line = literal_words(texts, start, end, empty_words=empty_words)
-    assert timed.words == [word for _, _, word in words]
+    assert list(timed.words(0, len(words))) == [word for _, _, word in words]
     assert timed.per_line.tolist() == per_line
     assert bits(timed.start.tolist()) == bits([s for s, _, _ in words])
     assert bits(timed.end.tolist()) == bits([e for _, e, _ in words])
@@ -98,11 +98,29 @@ def test_a_word_repeated_across_lines_stays() -> None:
     timed = time_words(
         ["so so", "so we we go"], np.array([0.0, 1.0]), np.array([1.0, 4.0]), empty_words=False
     )
-    assert timed.words == ["so", "so", "we", "go"]
+    assert list(timed.words(0, 4)) == ["so", "so", "we", "go"]
     assert timed.start.tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
 def test_no_lines_no_words() -> None:
     timed = time_words([], np.array([]), np.array([]), empty_words=True)
-    assert timed.words == []
+    assert list(timed.words(0, 0)) == []
     assert len(timed.start) == len(timed.end) == len(timed.per_line) == 0
+
+
+def test_white_space_is_what_str_split_splits_at() -> None:
+    spaces = {chr(code) for code in range(0x110000) if chr(code).isspace()}
+    assert spaces == {" ", *_SHORT_SPACES.decode(), *_WIDE_SPACES}
+
+
+def test_words_come_in_any_slice() -> None:
+    texts = ["a", "", "bc  bc", " ", "d"]
+    times = np.arange(5.0)
+    for empty_words, words in (
+        (False, ["a", "bc", "d"]),
+        (True, ["a", "", "bc", "", "bc", "", "d"]),
+    ):
+        timed = time_words(texts, times, times + 1, empty_words=empty_words)
+        for first in range(len(words) + 1):
+            for last in range(first, len(words) + 1):
+                assert list(timed.words(first, last)) == words[first:last]

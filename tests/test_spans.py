@@ -31,11 +31,15 @@ def literal_spans(
 
 
 STEPS = st.one_of(st.integers(-5, 60).map(lambda x: x / 10), st.floats(-1e9, 1e9))
+RISING_STEPS = st.one_of(st.sampled_from([0.0, 0.1, 0.3]), st.floats(0, 1e9))
 
 
 @settings(max_examples=400)
 @given(
-    st.lists(st.tuples(STEPS, st.booleans()), max_size=60),
+    st.one_of(
+        st.lists(st.tuples(STEPS, st.booleans()), max_size=60),
+        st.lists(st.tuples(RISING_STEPS, st.booleans()), max_size=60),
+    ),
     st.sampled_from([0.0, 0.3, 2.0, 240.0]),
     st.sampled_from([0.1, 0.3, 3.0]),
     st.booleans(),
@@ -74,3 +78,11 @@ def test_last_word() -> None:
     assert greedy_spans(times, 240, 3, last_word_belongs=True) == [(0, 3)]
     assert greedy_spans(times, 240, 3, last_word_belongs=False) == [(0, 2)]
     assert greedy_spans(times[:1], 240, 3, last_word_belongs=False) == []
+
+
+def test_rising_tenths_are_compared_as_a_loop_does() -> None:
+    # 0.1 + 240 and 240.1 - 0.1 are rounded apart in many of these places.
+    for offset in range(200):
+        times = np.round((np.arange(5000) + offset) / 10, 1)
+        found = greedy_spans(times, 240, 3, last_word_belongs=True)
+        assert found[0] == literal_spans(times[:2500].tolist(), 240, 3, True, None)[0]
