@@ -3,13 +3,18 @@
 
 Makes N small input shards, plans the whole pre-training track (dry run), then puts empty files in
 place of all results, has Snakemake record them (`--touch`), and times a run that has nothing to do.
-No stage is executed. The ceiling is a dry run of one shard: Python, imports and parsing.
+No stage is executed. CPU seconds stand beside the clock because they hold on a machine that others
+use too. The ceiling is the same for one shard: Python, imports and parsing. What comes on top is
+Snakemake's graph, a job at a time; the last column says what one costs.
+
+    python benchmarks/bench_workflow.py [--shards 1 1000]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -75,40 +80,47 @@ def make_results(folder: Path, shards: int) -> None:
     assert config["selections"].keys() == {"default"}
 
 
-def snakemake(folder: Path, *flags: str) -> tuple[float, str]:
-    """(seconds, output) of a Snakemake call in `folder`."""
+def snakemake(folder: Path, *flags: str) -> tuple[float, float, str]:
+    """(seconds, CPU seconds, output) of a Snakemake call in `folder`."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--workflow-profile", str(REPOSITORY / "profiles" / "local")]
     command += ["--configfile", "config.yaml", "--cores", "2", *flags]
-    started = time.monotonic()
+    started, before = time.monotonic(), cpu_of_children()
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - started
+    seconds, cpu = time.monotonic() - started, cpu_of_children() - before
     output = result.stdout + result.stderr
     if result.returncode:
         sys.exit(f"{' '.join(command)}\n{output[-3000:]}")
-    return seconds, output
+    return seconds, cpu, output
+
+
+def cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=int, nargs="+", default=[1, 1000])
     options = parser.parse_args()
-    print(f"{'shards':>8} {'jobs':>8} {'dry run s':>10} {'no-op s':>10}")
+    columns = "".join(f"{name:>12}" for name in ("dry run s", "CPU s", "no-op s", "CPU s"))
+    print(f"{'shards':>8}{'jobs':>8}{columns}{'CPU ms/job':>12}")
     for shards in options.shards:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             make_data_set(folder, shards)
-            planned, output = snakemake(folder, "--dry-run", "--quiet", "all")
-            _, listing = snakemake(folder, "--dry-run", "--quiet", "rules")
+            planned, planned_cpu, _ = snakemake(folder, "--dry-run", "--quiet", "all")
+            _, _, listing = snakemake(folder, "--dry-run", "--quiet", "rules")
             jobs = next(
-                line.split()[1] for line in listing.splitlines() if line.startswith("total")
+                int(line.split()[1]) for line in listing.splitlines() if line.startswith("total")
             )
             make_results(folder, shards)
             snakemake(folder, "--touch")
-            idle, output = snakemake(folder)
+            idle, idle_cpu, output = snakemake(folder)
             if "Nothing to be done" not in output:
                 sys.exit(f"expected nothing to do, got:\n{output[-3000:]}")
-            print(f"{shards:>8} {jobs:>8} {planned:>10.1f} {idle:>10.1f}")
+            figures = "".join(f"{x:>12.1f}" for x in (planned, planned_cpu, idle, idle_cpu))
+            print(f"{shards:>8}{jobs:>8}{figures}{planned_cpu / jobs * 1000:>12.1f}")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class SpacedWords(Sequence[str]):
         if not self._count:
             return b"[]"
         # No escape has a space in it, so the only spaces are those between words.
-        return b"[" + orjson.dumps(self._text.decode()).replace(b" ", b'","') + b"]"
+        return b"[%b]" % orjson.dumps(self._text.decode()).replace(b" ", b'","')
 
 
 @dataclass(frozen=True, slots=True)

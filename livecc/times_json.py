@@ -20,14 +20,17 @@ _COMMA, _POINT, _ZERO = b",.0"
 
 def times_json(seconds: Sequence[float]) -> bytes:
     """The JSON list of times, the same bytes as orjson writes; `seconds` may be a numpy array."""
-    if isinstance(seconds, np.ndarray) and seconds.size:
+    if isinstance(seconds, np.ndarray) and seconds.size and _fit_table(seconds):
         tenths = np.rint(seconds * 10.0)
-        whole = tenths / 10.0 == seconds
-        # -0.0 and NaN have no place in the table either.
-        if whole.all() and not np.signbit(seconds).any() and tenths.max() < _TABLE_TENTHS:
+        if (tenths / 10.0 == seconds).all():
             cells = _table().take(tenths.astype(np.intp))
-            return b"[" + cells.tobytes().translate(None, b"\0")[:-1] + b"]"
+            return b"[%b]" % cells.tobytes().translate(None, b"\0")[:-1]
     return orjson.dumps(seconds, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _fit_table(seconds: np.ndarray[Any, Any]) -> bool:
+    """Whether all are from 0 to below the table's end; -0.0 and NaN are not."""
+    return bool(seconds.max() < _TABLE_TENTHS / 10 and not np.signbit(seconds).any())
 
 
 @cache
