@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # others (avi, transport and program streams) decord numbers frames wrongly after a seek, so that
 # PyAV counts them from the beginning.
 INDEXED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+#: Frames that are no further apart than this are decoded in one go, without a seek between them.
+RUN_GAP = 8
 
 
 class VideoError(LiveccError):
@@ -57,6 +59,13 @@ class Video(Protocol):
         """The frames at `indices`, uint8 RGB [len(indices), height, width, 3], upright."""
         ...
 
+    def times(self) -> np.ndarray:
+        """When each frame appears and when it is gone, float64 [n_frames, 2].
+
+        In seconds on the file's own clock, whose 0 is the beginning a player shows.
+        """
+        ...
+
 
 def sample_indices(n_frames: int, count: int) -> np.ndarray:
     """`count` evenly spaced frame numbers from the first to the last, int64 [count].
@@ -82,15 +91,17 @@ def read_frames(
     return Frames(resize_frames(video.read(indices), resize), indices, video.n_frames)
 
 
-def open_video(path: Path | str, threads: int = 0) -> Video:
+def open_video(path: Path | str, threads: int = 0, size: tuple[int, int] | None = None) -> Video:
     """Open the video at `path` for reading any of its frames.
 
-    Raises VideoError with the reason when the file cannot be used.
+    `size` (height, width): frames are made this large by the decoder (FFmpeg's bicubic), which
+    costs less than resizing them afterwards; None leaves them as they are. Raises VideoError with
+    the reason when the file cannot be used.
     """
     if _check_file(path):
         with suppress(VideoError):
-            return DecordVideo(path, threads)
-    return AvVideo(path, threads)
+            return DecordVideo(path, threads, size)
+    return AvVideo(path, threads, size)
 
 
 def _check_file(path: Path | str) -> bool:
@@ -129,7 +140,9 @@ class DecordVideo:
     Frames that decord cannot decode (some turned pictures, damaged streams) are left to PyAV.
     """
 
-    def __init__(self, path: Path | str, threads: int = 0) -> None:
+    def __init__(
+        self, path: Path | str, threads: int = 0, size: tuple[int, int] | None = None
+    ) -> None:
         import decord
 
         # Decoder messages go to stderr by the hundred; what matters comes back as an exception.
@@ -137,8 +150,12 @@ class DecordVideo:
         self._errors = (RuntimeError, decord.DECORDError)
         self._path = path
         self._threads = threads
+        self._size = size
+        height, width = size or (-1, -1)  # decord's own size
         try:
-            self._reader: Any = decord.VideoReader(_local(path), num_threads=threads)
+            self._reader: Any = decord.VideoReader(
+                _local(path), num_threads=threads, width=width, height=height
+            )
             self.n_frames = len(self._reader)
             self.fps = float(self._reader.get_avg_fps())
         except self._errors as error:
@@ -150,8 +167,18 @@ class DecordVideo:
         try:
             frames: np.ndarray = self._reader.get_batch([int(k) for k in indices]).asnumpy()
         except self._errors:
-            return AvVideo(self._path, self._threads).read(indices)
+            return AvVideo(self._path, self._threads, self._size).read(indices)
         return frames
+
+    def times(self) -> np.ndarray:
+        import numpy as np
+
+        try:
+            times = self._reader.get_frame_timestamp(range(self.n_frames))
+        except self._errors as error:
+            raise VideoError(f"decord has no times of its frames ({_first_line(error)})") from None
+        with _opened(self._path) as container:
+            return np.asarray(times, np.float64) - _start(container)
 
 
 class AvVideo:
@@ -161,9 +188,12 @@ class AvVideo:
     their number.
     """
 
-    def __init__(self, path: Path | str, threads: int = 0) -> None:
+    def __init__(
+        self, path: Path | str, threads: int = 0, size: tuple[int, int] | None = None
+    ) -> None:
         self._path = path
         self._threads = threads
+        self._size = size
         with _opened(path) as container:
             stream = _main_stream(container)
             self.fps = float(stream.average_rate or 0)
@@ -173,12 +203,25 @@ class AvVideo:
                 if packet.size and not packet.is_discard
             ]
             indexed = container.format.name in INDEXED_FORMATS
+            self._time_base = float(stream.time_base)
+            self._start = _start(container)
         self.n_frames = len(times)
         if not times:
             raise VideoError("the video has no frames")
         known = sorted({time for time in times if time is not None})
         # Without a time for every frame one can only be found by counting from the start.
-        self._times = known if indexed and len(known) == len(times) else None
+        self._shown = known if len(known) == len(times) else None
+        self._times = self._shown if indexed else None
+
+    def times(self) -> np.ndarray:
+        import numpy as np
+
+        step = 1 / (self.fps or 25.0)
+        if self._shown is None:
+            begin = np.arange(self.n_frames) * step
+        else:
+            begin = np.array(self._shown) * self._time_base - self._start
+        return np.stack([begin, np.append(begin[1:], begin[-1] + step)], axis=1)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         import numpy as np
@@ -213,13 +256,14 @@ class AvVideo:
         if self._times is None:
             return found
         with self._decoding() as (container, stream):
-            for number in [k for k in wanted if k < self.n_frames]:
-                time = self._times[number]
-                container.seek(time, stream=stream)
+            for run in _runs([k for k in wanted if k < self.n_frames]):
+                numbers = {self._times[k]: k for k in run}
+                last = self._times[run[-1]]
+                container.seek(self._times[run[0]], stream=stream)
                 for frame in container.decode(stream):
-                    if frame.pts is not None and frame.pts >= time:
-                        if frame.pts == time:
-                            found[number] = _upright(frame)
+                    if frame.pts in numbers:
+                        found[numbers[frame.pts]] = self._pixels(frame)
+                    if frame.pts is not None and frame.pts >= last:
                         break
         return found
 
@@ -230,10 +274,33 @@ class AvVideo:
         with self._decoding() as (container, stream):
             for number, frame in enumerate(container.decode(stream)):
                 if number in numbers:
-                    found[number] = _upright(frame)
+                    found[number] = self._pixels(frame)
                 if number >= wanted[-1]:
                     break
         return found
+
+    def _pixels(self, frame: Any) -> np.ndarray:
+        """RGB pixels, of the wanted size, turned upright by the frame's display matrix."""
+        import numpy as np
+
+        # PyAV gives the anticlockwise angle that brings the picture upright.
+        turns = round(frame.rotation / 90) % 4
+        if self._size is not None:
+            height, width = self._size if turns % 2 == 0 else self._size[::-1]
+            frame = frame.reformat(width, height, "rgb24", interpolation="BICUBIC")
+        return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+
+
+def _runs(numbers: list[int]) -> Iterator[list[int]]:
+    """The sorted frame numbers in runs: within one, decoding on is cheaper than seeking anew."""
+    run: list[int] = []
+    for number in numbers:
+        if run and number - run[-1] > RUN_GAP:
+            yield run
+            run = []
+        run.append(number)
+    if run:
+        yield run
 
 
 @contextmanager
@@ -256,13 +323,11 @@ def _main_stream(container: Any) -> Any:
     return stream
 
 
-def _upright(frame: Any) -> np.ndarray:
-    """RGB pixels of a PyAV frame, turned by the multiple of 90 degrees of its display matrix."""
-    import numpy as np
+def _start(container: Any) -> float:
+    """Where the file begins, in seconds of its time stamps."""
+    import av
 
-    # PyAV gives the anticlockwise angle that brings the picture upright.
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+    return (container.start_time or 0) / float(av.time_base)
 
 
 def _first_line(error: BaseException) -> str:

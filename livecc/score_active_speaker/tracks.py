@@ -71,6 +71,4 @@ def follow(frames: Iterable[np.ndarray]) -> list[Track]:
         for box in fresh:
             live.append(len(tracks))
             tracks.append((number, [boxes[box]]))
-    return [
-        Track(first, np.stack(boxes)) for first, boxes in tracks if len(boxes) >= LEAST_FRAMES
-    ]
+    return [Track(first, np.stack(boxes)) for first, boxes in tracks if len(boxes) >= LEAST_FRAMES]

@@ -94,6 +94,29 @@ def test_display_matrix_turns_the_picture(tmp_path: Path, reader) -> None:
     assert picture[:30, :20].mean() < 40
 
 
+@pytest.mark.parametrize("reader", [DecordVideo, AvVideo])
+def test_decoder_makes_frames_of_the_wanted_size(tmp_path: Path, reader) -> None:
+    path = turn_clockwise(write_video(tmp_path / "a.mp4"), tmp_path / "turned.mp4")
+    picture = reader(path, size=(32, 24)).read([0])[0]
+    assert picture.shape == (32, 24, 3)
+    assert picture[:14, 14:].mean() > 240
+    assert picture[:14, :9].mean() < 40
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("reader", [open_video, AvVideo])
+def test_times_are_those_a_player_shows(tmp_path: Path, reader, name: str) -> None:
+    codec, options = FORMATS[name]
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no encoder {codec}")
+    times = reader(write_video(tmp_path / name, codec=codec, options=options)).times()
+    assert times.shape == (60, 2)
+    # Matroska and FLV round to milliseconds; AVI has only times of decoding, here a frame late.
+    tolerance = 0.041 if name.endswith(".avi") else 2e-3
+    assert np.allclose(times[:, 0], np.arange(60) / 25, atol=tolerance)
+    assert np.allclose(times[:, 1], np.arange(1, 61) / 25, atol=tolerance)
+
+
 def test_name_that_looks_like_a_network_protocol(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_video(tmp_path / "video.mp4").rename(tmp_path / "tcp:video.mp4")
