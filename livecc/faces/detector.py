@@ -60,7 +60,7 @@ class FaceDetector(ABC):
     default_score_threshold: ClassVar[float]
     nms_threshold: ClassVar[float]
     # See livecc.faces.boxes.iou.
-    border: ClassVar[float] = 0.0
+    border: float = 0.0
 
     def __init__(self, session: Any, score_threshold: float | None = None) -> None:
         self._session = session

@@ -100,7 +100,7 @@ class Encoder(nn.Module):
 
 
 class TwoWays(nn.Module):
-    """A GRU forwards in time and, on what it gives, another one backwards; [B, T, C] to the same."""
+    """A GRU forwards in time and, on what it gives, another one backwards, [B, T, C]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -35,11 +35,15 @@ def windows(points: int, mode: str) -> list[tuple[int, int]]:
 def frames_inside(times: np.ndarray, start: float, end: float) -> np.ndarray:
     """The numbers of the frames that are shown wholly within [start, end] seconds, int64.
 
-    `times`: float64 [n, 2], when each frame appears and when it is gone.
+    `times`: [n, 2], when each frame appears and when it is gone. All are compared as float32, so
+    that 1 / 25 s computed by a decoder and 0.04 s written in a transcript are equal.
     """
     import numpy as np
 
-    inside: np.ndarray = np.flatnonzero((times[:, 0] >= start) & (times[:, 1] <= end))
+    shown = times.astype(np.float32)
+    inside: np.ndarray = np.flatnonzero(
+        (shown[:, 0] >= np.float32(start)) & (shown[:, 1] <= np.float32(end))
+    )
     return inside
 
 
