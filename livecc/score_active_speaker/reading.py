@@ -189,5 +189,3 @@ def expected_windows(start: float, end: float) -> int:
     """About how many windows a span has, to bound what is read at a time; at least 1."""
     points = int((end - start) * PER_SECOND) // MFCC_PER_POINT
     return max(1, len(windows(points, "default")))
-
-

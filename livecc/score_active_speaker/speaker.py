@@ -58,9 +58,7 @@ class Speaker:
             some = faces[first : first + self._batch]
             heard = sounds[first : first + self._batch]
             seen = np.zeros((len(some), longest, *some[0].shape[1:]), np.float32)
-            mfcc = np.zeros(
-                (len(some), longest * MFCC_PER_POINT, heard[0].shape[1]), np.float32
-            )
+            mfcc = np.zeros((len(some), longest * MFCC_PER_POINT, heard[0].shape[1]), np.float32)
             for k, (track, sound) in enumerate(zip(some, heard, strict=True)):
                 seen[k, : len(track)] = track
                 mfcc[k, : len(sound)] = sound
