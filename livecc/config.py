@@ -51,6 +51,10 @@ MODEL_TASKS = {
 }
 #: Face detector -> its weights in models.yaml.
 DETECTOR_MODELS = {"centerface": "centerface", "yunet": "yunet", "scrfd": "scrfd_500m"}
+#: The network of score_active_speaker; there is one.
+ACTIVE_SPEAKER_MODEL = "light_asd"
+#: Uses of models that a run can do without: what they would score stays unscored.
+OPTIONAL_USES = frozenset({"score_active_speaker", "score_active_speaker:detector"})
 #: Folder names inside results/{track}/ that a selection may not take.
 RESERVED_NAMES = (
     *("records", "transcripts", "clips", "videos", "scores", "stats"),
@@ -450,4 +454,14 @@ def models(config: Mapping[str, Any]) -> dict[str, str]:
         if talking_head["engine"] == "qwen2_vl"
         else DETECTOR_MODELS[talking_head["detector"]]
     )
+    references["score_active_speaker"] = ACTIVE_SPEAKER_MODEL
+    references["score_active_speaker:detector"] = DETECTOR_MODELS[
+        config["score_active_speaker"]["detector"]
+    ]
     return {use: model for use, model in references.items() if use.split(":")[0] in needed}
+
+
+def optional_models(config: Mapping[str, Any]) -> set[str]:
+    """The models whose every use is one that a run can do without."""
+    uses = models(config)
+    return set(uses.values()) - {uses[use] for use in uses.keys() - OPTIONAL_USES}

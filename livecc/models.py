@@ -26,7 +26,7 @@ from typing import Any
 
 from livecc.config import REPOSITORY, read_yaml
 from livecc.errors import LiveccError
-from livecc.files import read_json
+from livecc.files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -75,19 +75,14 @@ def _slug(reference: str) -> str:
 def fetch(reference: str, models_folder: Path) -> dict[str, Any]:
     """Find or download a model; returns its receipt.
 
-    Raises LiveccError, saying what, from where, and where to put it by hand, when it cannot be had.
+    Raises MissingModelError, saying what, from where, and where to put it by hand, when it cannot
+    be had.
     """
     spec = describe(reference)
     name, source = spec["name"], spec["source"]
-    if "path" in source:
-        return _receipt(spec, Path(source["path"]), "path")
-    places = []
-    if os.environ.get("LIVECC_MODELS"):
-        places.append((Path(os.environ["LIVECC_MODELS"]) / name, "$LIVECC_MODELS"))
-    places.append((models_folder / name, "models_folder"))
-    for folder, origin in places:
-        if folder.is_dir() and any(folder.iterdir()):
-            return _receipt(spec, folder, origin)
+    found = _find(spec, models_folder)
+    if found is not None:
+        return _receipt(spec, *found)
     target = models_folder / name
     try:
         with _folder_when_whole(target) as scratch:
@@ -96,12 +91,48 @@ def fetch(reference: str, models_folder: Path) -> dict[str, Any]:
             if spec.get("convert") == "gguf":
                 _convert_gguf(spec, scratch)
     except _UnavailableError as error:
-        raise LiveccError(
+        raise MissingModelError(
             f"model {name!r} could not be had from {_where(source)}: {error}. Put its files into "
             f"{target} or into a folder {name}/ that $LIVECC_MODELS points to, or name a folder in "
             "the configuration"
         ) from None
     return _receipt(spec, target, "downloaded")
+
+
+def _find(spec: Mapping[str, Any], models_folder: Path) -> tuple[Path, str] | None:
+    """The folder on this machine that holds a model, and what named it."""
+    name, source = spec["name"], spec["source"]
+    if "path" in source:
+        return Path(source["path"]), "path"
+    places = []
+    if os.environ.get("LIVECC_MODELS"):
+        places.append((Path(os.environ["LIVECC_MODELS"]) / name, "$LIVECC_MODELS"))
+    places.append((models_folder / name, "models_folder"))
+    for folder, origin in places:
+        if folder.is_dir() and any(folder.iterdir()):
+            return folder, origin
+    return None
+
+
+def missing_receipt(reference: str, error: MissingModelError) -> dict[str, Any]:
+    """What is written down of a model that could not be had and that a run can do without."""
+    return {"model": describe(reference)["name"], "status": "missing", "reason": str(error)}
+
+
+def renew_missing(receipt: Path, reference: str, models_folder: Path) -> None:
+    """Replace a receipt that says its model is missing when the model is on this machine now.
+
+    A workflow calls it before it looks at its files, because Snakemake makes a removed file anew
+    only when something else asks for it, but runs again what depends on a changed one.
+    """
+    if not receipt.is_file() or read_json(receipt).get("status") != "missing":
+        return
+    if _find(describe(reference), models_folder) is not None:
+        write_json(receipt, fetch(reference, models_folder))
+
+
+class MissingModelError(LiveccError):
+    """The weights of a model are nowhere and cannot be downloaded."""
 
 
 class _UnavailableError(Exception):
@@ -276,9 +307,14 @@ def _sha256(path: Path) -> str:
 def read_receipt(path: Path) -> tuple[Path, str]:
     """(folder, digest) of a fetched model.
 
-    Raises LiveccError when the folder is not there any more.
+    Raises MissingModelError when the model could not be had, LiveccError when its folder is not
+    there any more.
     """
     receipt = read_json(path)
+    if receipt.get("status") == "missing":
+        raise MissingModelError(
+            f"{receipt['reason']} (try again: snakemake --forcerun fetch_model)"
+        )
     folder = Path(receipt["folder"])
     if not folder.is_dir():
         raise LiveccError(

@@ -26,12 +26,20 @@ try:
     STAGES = {track: configuration.active_stages(config, track) for track in TRACKS}
     SELECTIONS = {track: list(configuration.selections(config, track)) for track in TRACKS}
     MODELS = configuration.models(config)
+    OPTIONAL_MODELS = configuration.optional_models(config)
     MODEL_SPECS = {reference: models.describe(reference) for reference in MODELS.values()}
 except LiveccError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = config["results"].rstrip("/")
 CACHE = config["score_cache"] or f"{RESULTS}/cache"
+# A model that was missing may have been put in its place.
+for reference in OPTIONAL_MODELS:
+    models.renew_missing(
+        Path(f"{RESULTS}/models/{MODEL_SPECS[reference]['name']}.json"),
+        reference,
+        Path(config["models_folder"]),
+    )
 SCRIPTS = f"{workflow.basedir}/scripts"
 
 
@@ -96,13 +104,16 @@ def receipt(use):
     """
     if use not in MODELS:
         return []
-    return ancient(f"{RESULTS}/models/{MODEL_SPECS[MODELS[use]]['name']}.json")
+    path = f"{RESULTS}/models/{MODEL_SPECS[MODELS[use]]['name']}.json"
+    # A receipt that said "missing" and does not any more must run its stage again.
+    return path if use in configuration.OPTIONAL_USES else ancient(path)
 
 
 #: Options of a stage that change its speed but none of its numbers.
 SPEED_OPTIONS = {
     "identify_language": ["tokens_per_batch"],
     "score_lm_loss": ["tokens_per_batch"],
+    "score_active_speaker": ["decode_timeout_seconds"],
     "score_talking_head": ["videos_per_batch", "decode_timeout_seconds"],
 }
 

@@ -21,11 +21,14 @@ rule fetch_model:
         reference=lambda wildcards: model_reference(wildcards.model),
         spec=lambda wildcards: MODEL_SPECS[model_reference(wildcards.model)],
         folder=config["models_folder"],
+        optional=lambda wildcards: (
+            "--optional" if model_reference(wildcards.model) in OPTIONAL_MODELS else ""
+        ),
     message:
         "Fetching model {wildcards.model}"
     shell:
         f"{script('fetch_model', 'lm')}"
-        " {params.reference:q} --models-folder {params.folder:q}"
+        " {params.reference:q} --models-folder {params.folder:q} {params.optional}"
         " --output {output:q} > {log:q} 2>&1"
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from livecc import models
 from livecc.errors import LiveccError
+from livecc.files import write_json
 
 DATA = b"weights"
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -206,3 +207,21 @@ def test_every_entry_is_complete() -> None:
         else:
             assert entry["files"], name
             assert all(len(digest) == 64 for digest in entry["files"].values()), name
+
+
+def test_receipt_of_a_missing_model_is_renewed_when_it_has_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIVECC_MODELS", raising=False)
+    receipt, folder = tmp_path / "r.json", tmp_path / "models"
+    error = models.MissingModelError("model 'light_asd' could not be had from nowhere")
+    models.renew_missing(receipt, "light_asd", folder)
+    assert not receipt.exists()
+    write_json(receipt, models.missing_receipt("light_asd", error))
+    models.renew_missing(receipt, "light_asd", folder)
+    with pytest.raises(models.MissingModelError, match="could not be had from nowhere"):
+        models.read_receipt(receipt)
+    (folder / "light_asd").mkdir(parents=True)
+    (folder / "light_asd" / "weights").write_text("w")
+    models.renew_missing(receipt, "light_asd", folder)
+    assert models.read_receipt(receipt)[0] == folder / "light_asd"

@@ -112,7 +112,9 @@ def _sounds(task: Task) -> list[_Sound | Unseen]:
         missing = (last - first - len(piece)) / RATE
         points = count(len(piece)) // MFCC_PER_POINT
         found = windows(points, task.mode)
-        if not len(piece):
+        if end <= start:
+            results.append(Unseen("too short: nothing is said after the first word"))
+        elif not len(piece):
             results.append(Unseen(f"the sound ends before {_span(start, end)}"))
         elif task.mode == "default" and missing > BEYOND_SECONDS:
             results.append(_beyond("sound", end - missing, end))

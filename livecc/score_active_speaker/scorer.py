@@ -111,8 +111,8 @@ class ActiveSpeakerScorer:
     def score(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
         """Score the clips and yield their results, some clips of one video at a time.
 
-        Clips of one video must come together, by their start. Every clip has a result, in order;
-        nothing that is wrong with a video raises.
+        Clips of one video must come together. Every clip has a result, those of a video by their
+        start; nothing that is wrong with a video raises.
         """
         tasks = (
             (tuple(group), Task(group[0].path, _spans(group), self.mode, self.threads))
@@ -184,7 +184,7 @@ def _groups(requests: Iterable[Request]) -> Iterator[list[Request]]:
     for _, clips in groupby(requests, key=lambda request: request.path):
         group: list[Request] = []
         waiting = 0
-        for clip in clips:
+        for clip in sorted(clips, key=lambda clip: clip.start):
             more = expected_windows(clip.start, clip.end)
             if group and waiting + more > WINDOWS_AHEAD:
                 yield group

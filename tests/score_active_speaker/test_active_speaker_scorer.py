@@ -43,7 +43,7 @@ def media(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def score(
-    test_data: Path, speaker: Speaker, requests: list[Request], mode: str = "default", **more
+    test_data: Path, speaker: Speaker, requests: list[Request], mode: str = "default", **more: float
 ) -> list[Result]:
     detector = load_detector("scrfd", test_data / "models" / "scrfd_500m", 2)
     scorer = ActiveSpeakerScorer(detector, speaker, mode=mode, **more)

@@ -1,0 +1,116 @@
+"""Score the clips of a shard for active speakers, through the score cache."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from livecc.device import prepare_torch, resolve_device
+from livecc.faces import load_detector
+from livecc.fingerprint import fingerprint
+from livecc.media.content import file_key
+from livecc.models import MissingModelError, read_receipt
+from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request, Result
+from livecc.score_active_speaker.speaker import Speaker
+from livecc.score_cache import ScoreCache
+from livecc.score_tables import candidates, transcripts_with_clips
+from livecc.scoring import Engine, Item, Row, StageStats, failed, ok, score_items
+from livecc.versions import VERSIONS
+
+log = logging.getLogger(__name__)
+
+STAGE = "score_active_speaker"
+
+
+def score_shard(
+    *,
+    track: str,
+    shard: str,
+    transcripts: Path,
+    clips: Path,
+    videos: Path,
+    scores: Mapping[str, Path],
+    gate: Mapping[str, Any],
+    receipt: Path,
+    detector: str,
+    detector_receipt: Path,
+    decode_timeout_seconds: float,
+    mode: str,
+    device: str,
+    threads: int,
+    cache: Path,
+    output: Path,
+    stats: Path,
+) -> None:
+    """Write the table `score_active_speaker` of the clips inside the gate.
+
+    `videos` is the folder that the records' paths are relative to. When a receipt says that its
+    weights could not be had, every clip gets a row that says so, and none is kept in the cache.
+    """
+    network_device = resolve_device(device)
+    job = StageStats(STAGE, track, shard, details={"device": network_device, "detector": detector})
+    missing = ""
+    digests: list[str] = []
+    folders: list[Path] = []
+    try:
+        for path in (receipt, detector_receipt):
+            folder, digest = read_receipt(path)
+            folders.append(folder)
+            digests.append(digest)
+    except MissingModelError as error:
+        missing = str(error)
+        log.warning("%s %s/%s: no clip can be scored: %s", STAGE, track, shard, missing)
+    settings = fingerprint(
+        version=VERSIONS[STAGE], models=digests, detector=detector, mode=mode, missing=bool(missing)
+    )
+
+    def items() -> Iterator[Item[Request]]:
+        rows = candidates(clips, scores, gate)
+        for transcript, group in transcripts_with_clips(transcripts, rows):
+            path = videos / transcript.video
+            content = file_key(path)
+            for clip in group:
+                # The original begins where the first word ends.
+                start = float(transcript.end[clip.first_word])
+                key = None if content is None else f"{content}:{start:.3f}:{clip.end:.3f}"
+                yield Item(clip.id, key, Request(clip.id, path, start, clip.end))
+
+    def load_engine() -> Engine[Request]:
+        if missing:
+            return lambda wanted: ([(item.id, failed(missing, transient=True))] for item in wanted)
+        prepare_torch(network_device, threads)
+        scorer = ActiveSpeakerScorer(
+            load_detector(detector, folders[1], threads, device=_detector_device(device)),
+            Speaker.load(folders[0], network_device, threads),
+            mode=mode,
+            timeout_seconds=decode_timeout_seconds,
+        )
+
+        def run(wanted: Iterator[Item[Request]]) -> Iterator[list[tuple[str, Row]]]:
+            for results in scorer.score(item.payload for item in wanted):
+                yield [(result.id, _row(result)) for result in results]
+            parts = {part: round(seconds, 2) for part, seconds in scorer.seconds.items()}
+            job.details["seconds"] = parts
+
+        return run
+
+    with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
+        score_items(items, score_cache, load_engine, job, output, stats)
+
+
+def _detector_device(device: str) -> str:
+    """Where the detector runs: `auto` is CUDA only where onnxruntime is a CUDA build."""
+    if device != "auto" or resolve_device(device) == "cpu":
+        return resolve_device(device)
+    import onnxruntime
+
+    return "cuda" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else "cpu"
+
+
+def _row(result: Result) -> Row:
+    looked = {"tracks": result.tracks, "frames": result.frames, "seconds": result.seconds}
+    if result.score is None:
+        return failed(result.reason, transient=result.transient, **looked)
+    return ok(active_speaker=result.score, **looked)
