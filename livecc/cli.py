@@ -36,7 +36,8 @@ def run(
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
-    for noisy in ("httpx", "httpcore", "urllib3", "filelock", "huggingface_hub"):
+    http = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "openai")
+    for noisy in (*http, "filelock", "huggingface_hub"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)

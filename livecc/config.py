@@ -23,6 +23,7 @@ import yaml
 
 from livecc.errors import LiveccError
 from livecc.files import shard_name
+from livecc.make_prompts.settings import problems as prompt_problems
 from livecc.thresholds import RULES, Rule, parse_rules, rules_to_json, union
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -48,6 +49,7 @@ SHARD_NAME = re.compile(r"[\w.][\w.+=@,-]{0,199}")
 MODEL_TASKS = {
     "identify_language": "language identification",
     "score_lm_loss": "causal language model",
+    "make_prompts": "causal language model",
 }
 #: Face detector -> its weights in models.yaml.
 DETECTOR_MODELS = {"centerface": "centerface", "yunet": "yunet", "scrfd": "scrfd_500m"}
@@ -128,7 +130,7 @@ def _explain(error: Any) -> Iterator[str]:
         known = list(error.schema.get("properties", {}))
         for name in sorted(set(value) - set(known), key=str):
             path = ".".join([*map(str, error.absolute_path), str(name)])
-            given = textwrap.shorten(repr(value[name]), 60)
+            given = _shown(str(name), value[name])
             nearest = _nearest(str(name), known)
             yield f"{path}: unknown key (set to {given}){nearest}; known here: {', '.join(known)}"
     elif error.validator == "anyOf":
@@ -152,6 +154,14 @@ def _explain(error: Any) -> Iterator[str]:
         yield f"{key}: {value!r} is not allowed{nearest}; allowed: {', '.join(allowed)}"
     else:
         yield f"{key}: {value!r} is not allowed; it must be {_describe(error.schema)}"
+
+
+def _shown(name: str, value: Any) -> str:
+    """A setting's value for a message; one that may be a secret in a wrong place is not shown."""
+    secret = re.search(r"key|token|secret|password|credential", name, re.IGNORECASE)
+    if secret and isinstance(value, str):
+        return "a value not shown here"
+    return textwrap.shorten(repr(value), 60)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
@@ -221,6 +231,7 @@ def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _prompt_problems(config)
     yield from _model_problems(config)
     yield from _place_problems(config)
+    yield from prompt_problems(config["make_prompts"])
     yield from _input_problems(config)
 
 
@@ -292,8 +303,9 @@ def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
         task = entries.get(reference, {}).get("task")
         if task is not None and use in MODEL_TASKS and task != MODEL_TASKS[use]:
             fitting = [name for name, entry in entries.items() if entry["task"] == MODEL_TASKS[use]]
+            section = "make_prompts.transformers" if use == "make_prompts" else use
             yield (
-                f"{use}.model: {reference!r} is a {task}, not for {MODEL_TASKS[use]}; "
+                f"{section}.model: {reference!r} is a {task}, not for {MODEL_TASKS[use]}; "
                 f"models.yaml has {', '.join(fitting)}"
             )
 
@@ -458,6 +470,8 @@ def models(config: Mapping[str, Any]) -> dict[str, str]:
     references["score_active_speaker:detector"] = DETECTOR_MODELS[
         config["score_active_speaker"]["detector"]
     ]
+    if config["make_prompts"]["engine"] == "transformers":
+        references["make_prompts"] = config["make_prompts"]["transformers"]["model"]
     return {use: model for use, model in references.items() if use.split(":")[0] in needed}
 
 

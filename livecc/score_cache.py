@@ -35,9 +35,19 @@ FOREIGN_BYTES = 256 * 2**20
 class ScoreCache:
     """The rows of one stage and fingerprint, seen from one shard; a context manager."""
 
-    def __init__(self, root: Path | str, stage: str, fingerprint: str, writer: str) -> None:
+    def __init__(
+        self,
+        root: Path | str,
+        stage: str,
+        fingerprint: str,
+        writer: str,
+        *,
+        look_everywhere: bool = False,
+    ) -> None:
+        """`look_everywhere`: look through all segments of other shards, however large they are."""
         self.folder = Path(root) / stage / fingerprint
         self.writer = writer
+        self.look_everywhere = look_everywhere
         self._segment: IO[bytes] | None = None
 
     def find(self, keys: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -50,7 +60,7 @@ class ScoreCache:
         own = [path for path in segments if path.name.rsplit(".", 2)[0] == self.writer]
         for path in own:
             self._read(path, wanted, found)
-        budget = FOREIGN_BYTES
+        budget = float("inf") if self.look_everywhere else FOREIGN_BYTES
         for path in segments:
             if len(found) == len(wanted):
                 break

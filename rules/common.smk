@@ -16,6 +16,7 @@ from livecc import config as configuration
 from livecc import models
 from livecc.errors import LiveccError
 from livecc.shard_list import write_shard_list
+from livecc.make_prompts import settings as prompt_options
 from livecc.versions import VERSIONS
 
 try:
@@ -73,7 +74,9 @@ def threads_for(stage):
 
 
 def gpus_for(stage):
-    """GPUs a job asks for; none when models run on the CPU."""
+    """GPUs a job asks for; none when models run on the CPU, or somewhere else."""
+    if stage == "make_prompts" and config[stage]["engine"] != "transformers":
+        return 0
     return 0 if config["device"] == "cpu" else config["resources"][stage]["gpu"]
 
 
@@ -115,6 +118,7 @@ SPEED_OPTIONS = {
     "score_lm_loss": ["tokens_per_batch"],
     "score_active_speaker": ["decode_timeout_seconds"],
     "score_talking_head": ["videos_per_batch", "decode_timeout_seconds"],
+    "make_prompts": [],
 }
 
 
@@ -225,6 +229,15 @@ def category_flags():
     options = config["filter_categories"]
     wanted = options["categories"] if options["enabled"] else []
     return shlex.join(flag for category in wanted for flag in ("--category", category))
+
+
+def service_flag():
+    """The address, pace and prices of the service that make_prompts asks.
+
+    No param: a clip that was answered is not asked again because a server moved.
+    """
+    service = json.dumps(prompt_options.service_of(config["make_prompts"]))
+    return shlex.join(["--service", service]).replace("{", "{{").replace("}", "}}")
 
 
 def summary_layout():

@@ -26,7 +26,7 @@ _ANSWER_MARK = "\ue0f0answer\ue0f1"
 
 # Some templates print today's date; a score may not depend on the day it was made. This is the
 # date that Llama's templates fall back to.
-_FIXED_DATE = "26 Jul 2024"
+FIXED_DATE = "26 Jul 2024"
 
 # A shortened context loses its oldest words in blocks of this part of the model's context, so
 # that the next clips of the video keep the same first word and so share their prefix.
@@ -150,7 +150,7 @@ class ChatEncoder:
         self.max_tokens = max_tokens
         self.known_tokens = known_tokens
         self.mode = mode
-        self._template = _dateless_template(tokenizer, source)
+        self._template = dateless_template(tokenizer, source)
         self.system_role = True
         try:
             self._frame("title", "context")
@@ -251,7 +251,7 @@ class ChatEncoder:
             {"role": "assistant", "content": _ANSWER_MARK},
         ]
         rendered = self.tokenizer.apply_chat_template(
-            turns, chat_template=self._template, tokenize=False, date_string=_FIXED_DATE
+            turns, chat_template=self._template, tokenize=False, date_string=FIXED_DATE
         )
         before, mark, after = rendered.rpartition(_ANSWER_MARK)
         if not mark:
@@ -331,7 +331,7 @@ def _unusable(request: LossRequest) -> str | None:
     return None
 
 
-def _dateless_template(tokenizer: Any, source: str) -> str:
+def dateless_template(tokenizer: Any, source: str) -> str:
     """The tokenizer's chat template, with today's date replaced by a fixed one."""
     if not tokenizer.chat_template:
         raise LiveccError(
@@ -344,7 +344,7 @@ def _dateless_template(tokenizer: Any, source: str) -> str:
     if "strftime_now" not in template:
         return template
     # The empty expression keeps the template's own first newline, which a tag would swallow.
-    macro = "{%- macro strftime_now(format) -%}" + _FIXED_DATE + "{%- endmacro %}{{- '' }}"
+    macro = "{%- macro strftime_now(format) -%}" + FIXED_DATE + "{%- endmacro %}{{- '' }}"
     return macro + template
 
 

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Ask a chat model for the prompts of the clips of one shard."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from livecc import cli
+from livecc.make_prompts.settings import ENGINES
+from livecc.make_prompts.shard import score_shard
+from livecc.models import read_receipt
+
+
+def main(options: argparse.Namespace) -> None:
+    score_shard(
+        track=options.track,
+        shard=options.shard,
+        transcripts=options.transcripts,
+        clips=options.clips,
+        scores=dict(options.score),
+        gate=json.loads(options.gate),
+        engine=options.engine,
+        settings=json.loads(options.settings),
+        service=json.loads(options.service),
+        model=read_receipt(options.receipt) if options.receipt else None,
+        device=options.device,
+        threads=options.threads,
+        cache=options.cache,
+        output=options.output,
+        stats=options.stats,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="settings_of and service_of in livecc/make_prompts/settings.py make --settings and "
+        "--service from the section make_prompts of a configuration",
+    )
+    cli.add_scoring(parser)
+    cli.add_transcripts(parser)
+    cli.add_gate(parser)
+    parser.add_argument("--engine", required=True, choices=ENGINES)
+    parser.add_argument(
+        "--settings", required=True, metavar="JSON", help="options that change an answer"
+    )
+    parser.add_argument(
+        "--service", default="{}", metavar="JSON", help="options that do not: address, pace, prices"
+    )
+    parser.add_argument("--receipt", type=Path, help="receipt of the model (transformers)")
+    cli.run(main, parser)

@@ -1,0 +1,131 @@
+"""Shards of made-up clips, and make_prompts run on them in this process or as a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from chat_server import KEY
+
+from livecc.config import DEFAULTS_FILE, REPOSITORY, read_yaml
+from livecc.files import open_atomic, read_json, read_rows, write_table
+from livecc.make_prompts import settings as options
+from livecc.make_prompts.shard import score_shard
+from livecc.records import Transcript, clip_id
+from livecc.tables import schema
+
+_SPOKEN = (
+    "here you can see how the dough is folded over twice and then pressed flat with both hands "
+    "before it goes back into the bowl for another hour of rest"
+)
+WORDS = _SPOKEN.split()
+VARIABLE = "LIVECC_TEST_KEY"
+
+
+def section(engine: str = "openai", **over: Any) -> dict[str, Any]:
+    """The configuration's section with `over` laid over the part of the engine."""
+    values: dict[str, Any] = read_yaml(DEFAULTS_FILE)["make_prompts"]
+    values["engine"] = engine
+    for name, value in over.items():
+        target = values if name in values else values[engine]
+        assert name in target, name
+        target[name] = value
+    return values
+
+
+def text_of(n: int) -> str:
+    """The words of clip n."""
+    return " ".join([f"clip-{n}", *WORDS[n % 7 :], f"number {n}"])
+
+
+class Shard:
+    """Clips, one video each, in a folder."""
+
+    def __init__(self, folder: Path, texts: Iterable[str], name: str = "one") -> None:
+        self.folder, self.name = folder, name
+        folder.mkdir(parents=True, exist_ok=True)
+        self.transcripts = folder / f"{name}.jsonl.zst"
+        self.clips = folder / f"{name}.clips.parquet"
+        rows = []
+        self.ids: list[str] = []
+        with open_atomic(self.transcripts) as stream:
+            for number, text in enumerate(texts):
+                video, words = f"{name}-{number}.mp4", text.split(" ")
+                times = [float(i) for i in range(len(words))]
+                record = Transcript(video, "Title", "Education", words, times, times)
+                stream.write(record.to_json() + b"\n")
+                self.ids.append(clip_id(video, 0, len(words)))
+                rows.append(
+                    {
+                        "clip": self.ids[-1],
+                        "video": video,
+                        "first_word": 0,
+                        "last_word": len(words),
+                        "start": 0.0,
+                        "end": float(len(words)),
+                        "words_per_second": 1.0,
+                        "status": "ok",
+                    }
+                )
+        write_table(self.clips, schema("clips"), rows)
+        self.output = folder / f"{name}.prompts.parquet"
+        self.stats_file = folder / f"{name}.stats.json"
+
+    def run(
+        self,
+        values: Mapping[str, Any],
+        model: tuple[Path, str] | None = None,
+        cache: Path | None = None,
+    ) -> list[dict[str, Any]]:
+        """Run in this process; returns the rows of the table."""
+        score_shard(
+            track="sft",
+            shard=self.name,
+            transcripts=self.transcripts,
+            clips=self.clips,
+            scores={},
+            gate={},
+            engine=values["engine"],
+            settings=options.settings_of(values),
+            service=options.service_of(values),
+            model=model,
+            device="cpu",
+            threads=1,
+            cache=cache or self.folder / "cache",
+            output=self.output,
+            stats=self.stats_file,
+        )
+        return self.rows()
+
+    def rows(self) -> list[dict[str, Any]]:
+        rows = read_rows(self.output)
+        assert [row["clip"] for row in rows] == self.ids
+        return rows
+
+    def stats(self) -> dict[str, Any]:
+        stats: dict[str, Any] = read_json(self.stats_file)
+        return stats
+
+    def command(self, values: Mapping[str, Any]) -> list[str]:
+        command = [sys.executable, str(REPOSITORY / "scripts" / "make_prompts.py")]
+        command += ["--track", "sft", "--shard", self.name]
+        command += ["--transcripts", str(self.transcripts), "--clips", str(self.clips)]
+        command += ["--engine", values["engine"], "--cache", str(self.folder / "cache")]
+        command += ["--settings", json.dumps(options.settings_of(values))]
+        command += ["--service", json.dumps(options.service_of(values))]
+        return [*command, "--output", str(self.output), "--stats", str(self.stats_file)]
+
+    def start(self, values: Mapping[str, Any], **environment: str) -> subprocess.Popen[str]:
+        """Run as a command, with its output in pipes."""
+        return subprocess.Popen(
+            self.command(values),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, VARIABLE: KEY, **environment},
+        )
