@@ -184,4 +184,3 @@ def check_language(language: str | None, known: list[str]) -> str | None:
             f"{', '.join(sorted(known))}"
         )
     return language
-

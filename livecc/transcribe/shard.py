@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from livecc.device import prepare_torch, resolve_device
-from livecc.files import open_atomic, read_rows
+from livecc.files import open_atomic, read_row_batches
 from livecc.fingerprint import fingerprint
 from livecc.media.content import file_key
 from livecc.score_cache import ScoreCache
@@ -35,7 +35,7 @@ DECIMALS = 3
 #: Number format and windows a batch, where the configuration leaves them open.
 COMPUTE_TYPES = {"cuda": "float16", "cpu": "int8"}
 BATCH_SIZES = {"cuda": 16, "cpu": 8}
-#: The keys of a line of the output, after "video".
+#: The keys of a line of the output, after "video", "title" and "category".
 COLUMNS = (
     "status",
     "reason",
@@ -74,7 +74,7 @@ def score_shard(
     output: Path,
     stats: Path,
 ) -> None:
-    """Write one JSON object a line for each record with status ok, in their order.
+    """Write a transcript, one JSON object a line, for each record with status ok, in their order.
 
     `records` is the table of B1; `videos` is the folder that its paths are relative to. `model` and
     `align_model` are (folder, digest). `options` are the engine's that change its words, without
@@ -95,10 +95,9 @@ def score_shard(
     job = StageStats(STAGE, track, shard, details=details)
 
     def items() -> Iterator[Item[Path]]:
-        for record in read_rows(records, ["video", "status"]):
-            if record["status"] == "ok":
-                path = videos / record["video"]
-                yield Item(record["video"], file_key(path), path)
+        for record in _going_on(records):
+            path = videos / record["video"]
+            yield Item(record["video"], file_key(path), path)
 
     def load_engine() -> Engine[Path]:
         if engine == "whisperx":
@@ -131,10 +130,14 @@ def score_shard(
         return run
 
     def write(path: Path, rows: Iterable[tuple[str, Row]]) -> None:
-        _write(path, rows, details)
+        _write(path, zip(_going_on(records), rows, strict=True), details)
 
     with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
         score_items(items, score_cache, load_engine, job, output, stats, write)
+
+
+def _going_on(records: Path) -> Iterator[dict[str, Any]]:
+    return (record for record in read_row_batches(records) if record["status"] == "ok")
 
 
 def _row(made: Transcription, engine: str, model: str) -> Row:
@@ -161,13 +164,21 @@ def _rounded(value: float | None, decimals: int) -> float | None:
     return None if value is None else round(value, decimals)
 
 
-def _write(path: Path, rows: Iterable[tuple[str, Row]], details: dict[str, Any]) -> None:
-    """Write the output and add what is in it to the job's details, for the summary."""
+def _write(
+    path: Path,
+    rows: Iterable[tuple[Mapping[str, Any], tuple[str, Row]]],
+    details: dict[str, Any],
+) -> None:
+    """Write the transcripts and add what is in them to the job's details, for the summary.
+
+    `rows`: a record and its (video, row).
+    """
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     with open_atomic(path) as stream:
-        for video, row in rows:
-            line = {"video": video, **{column: row[column] for column in COLUMNS}}
+        for record, (video, row) in rows:
+            line = {"video": video, "title": record["title"], "category": record["category"]}
+            line |= {column: row[column] for column in COLUMNS}
             stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             counts["words"] += len(row["words"])
             counts["dropped_words"] += row["dropped_words"]

@@ -110,9 +110,7 @@ class Transcriber(ABC):
                 yield from self._work(queue, rest=False)
         yield from self._work(queue, rest=True)
 
-    def _work(
-        self, queue: WindowQueue, *, rest: bool
-    ) -> Iterator[list[tuple[Any, Transcription]]]:
+    def _work(self, queue: WindowQueue, *, rest: bool) -> Iterator[list[tuple[Any, Transcription]]]:
         """Run the batches that are due."""
         while batch := queue.take(rest=rest):
             if batch[0].video.language is None:

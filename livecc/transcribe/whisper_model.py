@@ -118,7 +118,7 @@ class _Aligned:
         self.alignment = alignment
 
 
-class _Model(faster_whisper.WhisperModel):  # type: ignore[misc]
+class _Model(faster_whisper.WhisperModel):
     """Takes what was encoded before, and places the words of each window after its own video's.
 
     The original places a window's first words with regard to the last word of the window before it

@@ -117,7 +117,9 @@ class WhisperX(Transcriber):
         import numpy as np
 
         first = {window.video: window for window in reversed(batch) if not window.video.language}
-        features = [self._pipeline.preprocess(_inputs(window))["inputs"] for window in first.values()]
+        features = [
+            self._pipeline.preprocess(_inputs(window))["inputs"] for window in first.values()
+        ]
         encoded = self._pipeline.model.encode(np.stack(features))
         ranked = self._pipeline.model.model.detect_language(encoded)
         for video, languages in zip(first, ranked, strict=True):
@@ -130,7 +132,10 @@ class WhisperX(Transcriber):
         whisper = self._pipeline.model
         language = batch[0].video.language
         self._pipeline.tokenizer = Tokenizer(
-            whisper.hf_tokenizer, whisper.model.is_multilingual, task="transcribe", language=language
+            whisper.hf_tokenizer,
+            whisper.model.is_multilingual,
+            task="transcribe",
+            language=language,
         )
         texts = self._pipeline([*map(_inputs, batch)], batch_size=len(batch), num_workers=0)
         passages = []
@@ -170,7 +175,9 @@ class WhisperX(Transcriber):
         model, metadata = aligner
         found = self._whisperx.align([segment], model, metadata, samples, self._device)
         words = [
-            Word(word["word"].strip(), float(word["start"]), float(word["end"]), float(word["score"]))
+            Word(
+                word["word"].strip(), float(word["start"]), float(word["end"]), float(word["score"])
+            )
             for word in found["word_segments"]
             if {"start", "end", "score"} <= word.keys()
         ]

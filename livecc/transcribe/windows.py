@@ -86,10 +86,8 @@ class WindowQueue:
         return [group.popleft() for _ in range(min(len(group), self.batch_size))]
 
     def _tidy(self) -> None:
-        """Let go of windows that nobody waits for any more."""
-        for language, group in list(self._groups.items()):
-            kept = deque(window for window in group if not window.video.reason)
-            if kept:
-                self._groups[language] = kept
-            else:
-                del self._groups[language]
+        """Put windows whose language is known by now, and those that nobody waits for, away."""
+        groups, self._groups = self._groups, {}
+        unknown = groups.pop(None, deque())
+        for group in (*groups.values(), unknown):
+            self.add(group)
