@@ -81,11 +81,16 @@ def add_scoring(parser: argparse.ArgumentParser) -> None:
     """The arguments of every score stage."""
     add_shard(parser)
     parser.add_argument("--clips", required=True, type=Path, metavar="PARQUET")
+    parser.add_argument("--output", required=True, type=Path, metavar="PARQUET")
+    parser.add_argument("--stats", required=True, type=Path, metavar="JSON")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Where and how a model runs, and where its scores are kept."""
     parser.add_argument(
         "--cache", required=True, type=Path, metavar="FOLDER", help="root of the score cache"
     )
-    parser.add_argument("--output", required=True, type=Path, metavar="PARQUET")
-    parser.add_argument("--stats", required=True, type=Path, metavar="JSON")
     parser.add_argument(
         "--device", default="auto", choices=["auto", "cpu", "cuda"], help="default: %(default)s"
     )

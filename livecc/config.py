@@ -50,6 +50,8 @@ MODEL_TASKS = {
     "identify_language": "language identification",
     "score_lm_loss": "causal language model",
     "make_prompts": "causal language model",
+    "transcribe": "speech recognition",
+    "transcribe:align": "speech alignment",
 }
 #: Face detector -> its weights in models.yaml.
 DETECTOR_MODELS = {"centerface": "centerface", "yunet": "yunet", "scrfd": "scrfd_500m"}
@@ -182,6 +184,7 @@ _LIMITS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
     "exclusiveMinimum": "greater than {}",
+    "exclusiveMaximum": "less than {}",
     "minLength": "not empty",
     "minItems": "not empty",
 }
@@ -409,8 +412,12 @@ def clip_stages(config: Mapping[str, Any], track: str) -> list[str]:
     """The stages that make a track's clips, in order; each writes stats."""
     if track == "pretrain":
         return ["clip_captions"]
-    words = "transcribe" if config["transcribe"]["enabled"] else "import_transcripts"
-    return ["filter_categories", words, "clip_transcripts"]
+    return ["filter_categories", words_stage(config), "clip_transcripts"]
+
+
+def words_stage(config: Mapping[str, Any]) -> str:
+    """The stage that makes the transcripts of the SFT track."""
+    return "transcribe" if config["transcribe"]["enabled"] else "import_transcripts"
 
 
 def active_rules(config: Mapping[str, Any], track: str) -> list[str]:
@@ -457,6 +464,10 @@ def models(config: Mapping[str, Any]) -> dict[str, str]:
         for stage in (*clip_stages(config, track), *active_stages(config, track))
     }
     references = {}
+    transcribe = config["transcribe"]
+    references["transcribe"] = transcribe["model"]
+    if transcribe["engine"] == "whisperx" and transcribe["align_model"] is not None:
+        references["transcribe:align"] = transcribe["align_model"]
     if config["identify_language"]["engine"] == "xlm_roberta":
         references["identify_language"] = config["identify_language"]["model"]
     references["score_lm_loss"] = config["score_lm_loss"]["model"]

@@ -12,17 +12,19 @@ from livecc.errors import LiveccError
 _NVIDIA_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 
 
-def resolve_device(device: str) -> str:
+def resolve_device(device: str, *, by_torch: bool = True) -> str:
     """ "cpu" or "cuda" for `device`; "auto" is CUDA where torch and the machine have it.
 
     Does not import torch: a job that finds all its scores in the cache must not pay for that, but
-    the device decides the number format, which is part of the cache's fingerprint.
+    the device decides the number format, which is part of the cache's fingerprint. An engine that
+    does not run on torch (`by_torch` False) needs only the machine to have it.
     """
     if device != "auto":
         return device
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all") not in ("", "-1")
     has_device = any(Path(path).exists() for path in _NVIDIA_DEVICES)
-    return "cuda" if visible and has_device and _torch_has_cuda() else "cpu"
+    has_build = not by_torch or _torch_has_cuda()
+    return "cuda" if visible and has_device and has_build else "cpu"
 
 
 def _torch_has_cuda() -> bool:

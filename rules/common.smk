@@ -117,6 +117,7 @@ SPEED_OPTIONS = {
     "identify_language": ["tokens_per_batch"],
     "score_lm_loss": ["tokens_per_batch"],
     "score_active_speaker": ["decode_timeout_seconds"],
+    "transcribe": ["batch_size", "decode_timeout_seconds"],
     "score_talking_head": ["videos_per_batch", "decode_timeout_seconds"],
     "make_prompts": [],
 }
@@ -221,6 +222,25 @@ def talking_head_flags():
     else:
         for name in ("question", "answer", "dtype"):
             flags += [f"--{name}", str(options[name])]
+    return shlex.join(flags)
+
+
+def transcribe_flags():
+    """The options of the transcription engine that is in use."""
+    options = config["transcribe"]
+    flags = ["--engine", options["engine"]]
+    if options["compute_type"] != "auto":
+        flags += ["--compute-type", options["compute_type"]]
+    names = ["beam_size", "language", "max_seconds"]
+    if options["engine"] == "faster_whisper":
+        names += ["vad_threshold", "vad_min_silence_ms", "vad_pad_ms"]
+    else:
+        names += ["vad_onset", "vad_offset"]
+    for name in names:
+        if options[name] is not None:
+            flags += [f"--{name.replace('_', '-')}", str(options[name])]
+    for language in options["languages"] or []:
+        flags += ["--wanted", language]
     return shlex.join(flags)
 
 

@@ -255,3 +255,14 @@ class _Resampler:
             if frame.samples:
                 # [channels, n]; the mean weighs every channel alike.
                 yield frame.to_ndarray().mean(axis=0)
+
+
+def container_seconds(path: Path | str) -> float | None:
+    """How long the file is as its container says, picture included; None where it does not say.
+
+    Nothing is decoded. Raises as `read_audio`.
+    """
+    with _opened(path) as (container, _):
+        if container.duration is None:
+            return None
+        return float(container.duration / _microseconds())

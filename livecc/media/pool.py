@@ -86,13 +86,15 @@ def work_ahead(
     workers: int,
     timeout_seconds: float,
     ahead: int,
+    warm_up: Callable[[], object] | None = None,
 ) -> Generator[tuple[Key, Result | Failure], None, None]:
     """Yield (key, `task(argument)` or a Failure) for every (key, argument), in order.
 
     `task` and everything that crosses must be picklable. `items` is read only as far as `ahead`
     results not yet taken. A LiveccError, or any other exception of `task`, becomes the item's
     reason; ImportError is raised, because then the installation is broken and not the item.
-    `timeout_seconds` counts from when a worker begins the item.
+    `timeout_seconds` counts from when a worker begins the item; `warm_up` imports what the tasks
+    need before the first one (by default the decoders of pictures).
 
     Raises LiveccError when the workers cannot be started.
     """
@@ -110,7 +112,7 @@ def work_ahead(
     )
     waiting: deque[tuple[Key, Future[Result]]] = deque()
     try:
-        _check_workers_start(pool)
+        _check_workers_start(pool, warm_up or _decoders)
         for key, argument in items:
             waiting.append((key, pool.schedule(task, args=[argument], timeout=timeout_seconds)))
             while len(waiting) >= ahead:
@@ -124,9 +126,9 @@ def work_ahead(
         pool.join()
 
 
-def _check_workers_start(pool: ProcessPool) -> None:
+def _check_workers_start(pool: ProcessPool, warm_up: Callable[[], object]) -> None:
     """Fail at once, with a reason, when workers cannot start: otherwise every item would fail."""
-    future = pool.schedule(_decoders, timeout=START_SECONDS)
+    future = pool.schedule(warm_up, timeout=START_SECONDS)
     outcome = _outcome(future, START_SECONDS)
     if isinstance(outcome, Failure):
         raise LiveccError(f"the decoding processes do not start: {outcome.reason}")
