@@ -16,7 +16,7 @@ CORES ?= 2
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 UV := $(shell command -v uv 2> /dev/null)
-REQUIREMENTS := envs/workflow.txt envs/lm.txt envs/vlm.txt
+REQUIREMENTS := envs/workflow.txt envs/lm.txt envs/vlm.txt envs/asr.txt envs/asd.txt
 # uv looks for local wheels where pip does.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1

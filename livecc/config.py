@@ -438,18 +438,18 @@ def selections(config: Mapping[str, Any], track: str) -> dict[str, dict[str, Any
 def gate(config: Mapping[str, Any], track: str, stage: str) -> dict[str, Any]:
     """The thresholds, on earlier scores, of the items that a stage scores.
 
-    `auto` is the union of what the track's selections keep. A selection that keeps unscored clips
-    (`on_unscored: keep`) only loosens a gate through its own thresholds.
+    `auto` is the union of what the track's selections keep; where one keeps unscored clips, so does
+    the gate.
     """
     setting = config[stage]["gate"]
     earlier = _earlier_rules(active_stages(config, track), stage)
     if setting == "none":
         return {}
     if setting == "auto":
-        bands: list[Mapping[str, Rule]] = [
-            parse_rules(thresholds, earlier) for thresholds in selections(config, track).values()
-        ]
-        return rules_to_json(union(bands))
+        chosen = selections(config, track).values()
+        bands: list[Mapping[str, Rule]] = [parse_rules(rules, earlier) for rules in chosen]
+        keeps = any(rules.get("on_unscored") == "keep" for rules in chosen)
+        return rules_to_json(union(bands)) | ({"on_unscored": "keep"} if keeps else {})
     return rules_to_json(parse_rules(setting, earlier))
 
 

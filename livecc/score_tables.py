@@ -10,7 +10,7 @@ from livecc.errors import LiveccError
 from livecc.files import read_jsonl, read_row_batches, read_rows
 from livecc.records import Clip, Transcript
 from livecc.tables import schema
-from livecc.thresholds import first_failure, parse_rules
+from livecc.thresholds import RULES, first_failure, parse_rules
 
 _NOT_SCORES = ("clip", "video", "status", "reason")
 
@@ -42,15 +42,25 @@ class ScoreTables:
 def candidates(
     clips: Path, scores: Mapping[str, Path], gate: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """The clips inside a gate, with their values; a clip without a gated score is outside."""
+    """The clips inside a gate, with their values.
+
+    A clip without a gated score is outside, unless the gate says `on_unscored: keep`.
+    """
     rules = parse_rules(gate)
+    keep_unscored = gate.get("on_unscored") == "keep"
     tables = ScoreTables(scores)
     for clip in read_row_batches(clips):
         if clip["status"] != "ok":
             continue
         values = tables.values(clip)
-        needed = (rule for rule in rules if rule not in values)
-        if next(needed, None) is None and first_failure(rules, values)[0] is None:
+        scored = {
+            name: rule
+            for name, rule in rules.items()
+            if all(column in values for column in RULES[name])
+        }
+        if len(scored) < len(rules) and not keep_unscored:
+            continue
+        if first_failure(scored, values)[0] is None:
             yield values
 
 

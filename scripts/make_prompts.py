@@ -2,7 +2,6 @@
 """Ask a chat model for the prompts of the clips of one shard."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -21,10 +20,10 @@ def main(options: argparse.Namespace) -> None:
         transcripts=options.transcripts,
         clips=options.clips,
         scores=dict(options.score),
-        gate=json.loads(options.gate),
+        gate=options.gate,
         engine=options.engine,
-        settings=json.loads(options.settings),
-        service=json.loads(options.service),
+        settings=options.settings,
+        service=options.service,
         model=read_receipt(options.receipt) if options.receipt else None,
         device=options.device,
         threads=options.threads,
@@ -45,10 +44,18 @@ if __name__ == "__main__":
     cli.add_gate(parser)
     parser.add_argument("--engine", required=True, choices=ENGINES)
     parser.add_argument(
-        "--settings", required=True, metavar="JSON", help="options that change an answer"
+        "--settings",
+        required=True,
+        type=cli.json_object,
+        metavar="JSON",
+        help="options that change an answer",
     )
     parser.add_argument(
-        "--service", default="{}", metavar="JSON", help="options that do not: address, pace, prices"
+        "--service",
+        default={},
+        type=cli.json_object,
+        metavar="JSON",
+        help="options that do not: address, pace, prices",
     )
     parser.add_argument("--receipt", type=Path, help="receipt of the model (transformers)")
     cli.run(main, parser)

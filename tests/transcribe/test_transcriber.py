@@ -68,7 +68,7 @@ class Letters(Transcriber):
             for w in batch
         ]
 
-    def _placed(self, video: Video, passages: list[Passage]) -> list[Passage]:
+    def _placed(self, video: Video, passages: list[Passage]) -> list[Passage]:  # noqa: ARG002
         return passages
 
     def _check_memory(self, batch: list[Window]) -> None:
@@ -174,7 +174,7 @@ def test_no_memory_for_a_single_window_costs_the_video() -> None:
 
 def test_other_errors_of_the_model_stop_the_job() -> None:
     class Broken(Letters):
-        def _passages(self, batch: list[Window]) -> list[Passage]:
+        def _passages(self, batch: list[Window]) -> list[Passage]:  # noqa: ARG002
             raise RuntimeError("the model file is damaged")
 
     with pytest.raises(RuntimeError, match="is damaged"):
