@@ -43,10 +43,14 @@ def media(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def score(
-    test_data: Path, speaker: Speaker, requests: list[Request], mode: str = "default", **more: float
+    test_data: Path,
+    speaker: Speaker,
+    requests: list[Request],
+    mode: str = "default",
+    timeout_seconds: float = 60,
 ) -> list[Result]:
     detector = load_detector("scrfd", test_data / "models" / "scrfd_500m", 2)
-    scorer = ActiveSpeakerScorer(detector, speaker, mode=mode, **more)
+    scorer = ActiveSpeakerScorer(detector, speaker, mode=mode, timeout_seconds=timeout_seconds)
     return [result for batch in scorer.score(iter(requests)) for result in batch]
 
 
