@@ -29,7 +29,8 @@ def load_detector(
 ) -> FaceDetector:
     """The detector called `name` (one of DETECTORS), its weights taken from `model_dir`.
 
-    `model_dir` is the folder that holds the detector's .onnx file, or that file itself. `threads`
+    `model_dir` is the folder that holds the detector's .onnx file (under its known name when there
+    are several), or that file itself. `threads`
     of the CPU, 0 for all. `score_threshold` replaces the detector's default. Raises LiveccError for
     an unknown name, and for weights that are missing or broken.
     """
@@ -47,7 +48,10 @@ def load_detector(
     kind = classes[name]
     path = Path(model_dir)
     if path.is_dir():
-        path = path / kind.file_name
+        graphs = list(path.glob("*.onnx"))
+        named = path / kind.file_name
+        # Releases name their file by size or date: the only one there is the detector.
+        path = graphs[0] if len(graphs) == 1 else named
     if not path.is_file():
         raise LiveccError(f"{path}: the weights of the face detector {name} are not there")
     return kind(open_session(path, threads, device), score_threshold)

@@ -189,3 +189,12 @@ def test_errors_say_what_is_wrong(tmp_path: Path, weights: Callable[[str], Path]
     loaded = load_detector("scrfd", weights("scrfd"), threads=1)
     with pytest.raises(LiveccError, match="frames must be uint8"):
         loaded.detect(np.zeros((1, 64, 64, 3), np.float32))
+
+
+def test_the_only_graph_of_a_folder_is_the_detector(test_data: Path, tmp_path: Path) -> None:
+    weights = (test_data / "models/yunet/yunet_n_dynamic.onnx").read_bytes()
+    (tmp_path / "face_detection_yunet.onnx").write_bytes(weights)
+    assert load_detector("yunet", tmp_path, 1).default_score_threshold == 0.5
+    (tmp_path / "another.onnx").write_bytes(weights)
+    with pytest.raises(LiveccError, match="are not there"):
+        load_detector("yunet", tmp_path, 1)
