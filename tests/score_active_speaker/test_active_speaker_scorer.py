@@ -108,7 +108,7 @@ REASONS = {
     "talking.mp4": ((20, 40), "the sound ends before the clip's 20.00 to 40.00 s"),
     "frozen.mp4": ((5, 40), "the clip ends at 40.0 s, the sound of the video at 15"),
     "slow.mp4": ((3, 3.15), "too short"),
-    "street.mp4": ((5, 4), "the sound ends before"),
+    "street.mp4": ((5, 4), "too short: nothing is said after the first word"),
 }
 
 
