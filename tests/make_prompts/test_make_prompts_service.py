@@ -384,7 +384,8 @@ def test_concurrency_is_used_and_bounded(
     server.answer = answer
     shard = Shard(tmp_path, [text_of(n) for n in range(40)])
     shard.run(pointing(concurrency=8))
-    assert server.most_at_once == 8
+    # How many really overlap is up to the machine; more than 8 never do.
+    assert 1 < server.most_at_once <= 8
 
 
 # --- failures that do not ----------------------------------------------------------------------

@@ -92,7 +92,9 @@ def test_read_speech_is_understood(test_data: Path, spoken: dict[str, Transcript
 @pytest.mark.models
 def test_times_are_plausible(spoken: dict[str, Transcription]) -> None:
     for row in spoken.values():
-        check_times(row)
+        # A file without an audio track has no length of sound to compare with.
+        if row.duration is not None:
+            check_times(row)
     jfk = {word.text.strip(",."): word for word in reversed(spoken["jfk.flac"].words)}
     # He pauses before and after "ask not", from 2.2 to 3.3 s and around 4.8 s.
     assert jfk["Americans"].end < 2.6

@@ -61,6 +61,7 @@ def test_missing_weights_leave_clips_unscored_until_they_come(
         "device": "cpu",
         "models_folder": "models",
         "tracks": {"sft": {"inputs": ["input/*.jsonl"], "videos": "videos"}},
+        "transcribe": {"enabled": False},
         "score_lm_loss": {"model": str(tiny_lm)},
         "score_active_speaker": {"detector": "centerface"},
         "make_prompts": {"enabled": False},
