@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import orjson
 
 from livecc import clip_captions, files
+from livecc.spans import ClipOptions
 
 
 def made_up_captions(path: Path, megabytes: float, seed: int = 0) -> None:
@@ -131,7 +132,7 @@ def median_seconds(function: Callable[[], Any], repeats: int) -> float:
 
 def measure(name: str, source: Path, folder: Path, repeats: int) -> None:
     transcripts = folder / "transcripts.jsonl.zst"
-    options = clip_captions.ClipOptions()
+    options = ClipOptions()
 
     def ours() -> dict[str, Any]:
         return clip_captions.run(

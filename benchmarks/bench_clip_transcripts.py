@@ -24,6 +24,7 @@ import orjson
 
 from benchmarks.bench_clip_captions import median_seconds
 from livecc import clip_transcripts, files, filter_categories, import_transcripts
+from livecc.spans import ClipOptions
 
 
 def made_up_transcripts(path: Path, n_words: int, seed: int = 0) -> None:
@@ -84,7 +85,7 @@ def measure(name: str, source: Path, folder: Path, repeats: int) -> None:
     records, transcripts = folder / "records.parquet", folder / "transcripts.jsonl.zst"
     filter_categories.run(source, records, None)
     import_transcripts.run(source, records, transcripts, "paper")
-    options = clip_transcripts.TranscriptClipOptions(mode="paper")
+    options = ClipOptions(mode="paper")
 
     def ours() -> dict[str, Any]:
         return clip_transcripts.run(

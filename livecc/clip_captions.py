@@ -21,17 +21,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, compress
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
 from livecc.caption_records import MAX_SECONDS, CaptionRecord, parse_record
 from livecc.caption_words import FloatArray, time_words
-from livecc.errors import LiveccError
 from livecc.files import BrokenFileError, TableWriter, open_atomic, read_lines
 from livecc.input_records import BadRecordError
 from livecc.records import Transcript, clip_row
-from livecc.spans import greedy_spans
+from livecc.spans import ClipOptions, greedy_spans
 from livecc.tables import schema
 
 # Input handled at once: enough lines to pay for numpy's calls, few enough to stay in the cache.
@@ -52,27 +51,6 @@ _SKIP_REASONS = (
     "markup",
     _NO_WORDS,
 )
-
-
-@dataclass(frozen=True)
-class ClipOptions:
-    """How to cut; all in seconds. Raises LiveccError when the numbers make no sense."""
-
-    min_clip_seconds: float = 30.0
-    max_clip_seconds: float = 240.0
-    max_gap_seconds: float = 3.0
-    mode: Literal["paper", "default"] = "default"
-
-    def __post_init__(self) -> None:
-        if self.mode not in ("paper", "default"):
-            raise LiveccError(f'mode is "{self.mode}"; it must be "paper" or "default"')
-        if not 0 <= self.min_clip_seconds <= self.max_clip_seconds:
-            raise LiveccError(
-                f"min_clip_seconds is {self.min_clip_seconds} and max_clip_seconds is "
-                f"{self.max_clip_seconds}; they must be 0 <= min <= max"
-            )
-        if not self.max_gap_seconds > 0:
-            raise LiveccError(f"max_gap_seconds is {self.max_gap_seconds}; it must be above 0")
 
 
 @dataclass(slots=True)

@@ -15,43 +15,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from livecc.errors import LiveccError
 from livecc.files import TableWriter, read_jsonl, read_row_batches
 from livecc.records import clip_row
-from livecc.spans import greedy_spans
+from livecc.spans import ClipOptions, greedy_spans
 from livecc.tables import schema
 
 _SENTENCE_ENDS = (".", "?", "!")
 _IS_SENTENCE_END = np.isin(np.arange(256), [ord(mark) for mark in _SENTENCE_ENDS])
-
-
-@dataclass(frozen=True)
-class TranscriptClipOptions:
-    """How to cut; all in seconds. Raises LiveccError when the numbers make no sense."""
-
-    min_clip_seconds: float = 30.0
-    max_clip_seconds: float = 240.0
-    max_silence_seconds: float = 3.0
-    mode: Literal["paper", "default"] = "default"
-
-    def __post_init__(self) -> None:
-        if self.mode not in ("paper", "default"):
-            raise LiveccError(f'mode is "{self.mode}"; it must be "paper" or "default"')
-        if not 0 <= self.min_clip_seconds <= self.max_clip_seconds:
-            raise LiveccError(
-                f"min_clip_seconds is {self.min_clip_seconds} and max_clip_seconds is "
-                f"{self.max_clip_seconds}; they must be 0 <= min <= max"
-            )
-        if not self.max_silence_seconds > 0:
-            raise LiveccError(
-                f"max_silence_seconds is {self.max_silence_seconds}; it must be above 0"
-            )
 
 
 def sentence_starts(words: Sequence[str], mode: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -94,16 +70,14 @@ def _begins_upper(word: str) -> bool:
     return False
 
 
-def cut(
-    transcript: Mapping[str, Any], options: TranscriptClipOptions
-) -> tuple[list[dict[str, Any]], int]:
+def cut(transcript: Mapping[str, Any], options: ClipOptions) -> tuple[list[dict[str, Any]], int]:
     """(rows of "clips", number of spans that were too short) of one transcript row."""
     words, ends = transcript["words"], transcript["end"]
     start = np.array(transcript["start"], np.float64)
     spans = greedy_spans(
         start,
         options.max_clip_seconds,
-        options.max_silence_seconds,
+        options.max_gap_seconds,
         last_word_belongs=options.mode == "default",
         may_begin=sentence_starts(words, options.mode),
     )
@@ -118,7 +92,7 @@ def cut(
 def clip_transcripts(
     records: Iterable[Mapping[str, Any]],
     transcripts: Iterable[Mapping[str, Any]],
-    options: TranscriptClipOptions,
+    options: ClipOptions,
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """(row of "transcribed_videos", rows of "clips") for every record, in order.
 
@@ -160,7 +134,7 @@ def run(
     transcripts: Path | str,
     clips: Path | str,
     videos: Path | str,
-    options: TranscriptClipOptions | None = None,
+    options: ClipOptions | None = None,
 ) -> dict[str, Any]:
     """Cut the transcripts of a shard and write its two tables atomically, one video at a time.
 
@@ -174,7 +148,7 @@ def run(
         clip_table = stack.enter_context(TableWriter(clips, schema("clips")))
         video_table = stack.enter_context(TableWriter(videos, schema("transcribed_videos")))
         for video, rows in clip_transcripts(
-            read_row_batches(records), read_jsonl(transcripts), options or TranscriptClipOptions()
+            read_row_batches(records), read_jsonl(transcripts), options or ClipOptions()
         ):
             video_table.write(video)
             counts["lines"] += 1

@@ -5,12 +5,36 @@ Both tracks cut the same way: pre-training walks on the words' ends, SFT on thei
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
+from livecc.errors import LiveccError
+
 # Words compared at once when looking for a span's end: a span of four minutes fits in one window.
 _WINDOW = 1024
+
+
+@dataclass(frozen=True)
+class ClipOptions:
+    """How to cut; all in seconds. Raises LiveccError when the numbers make no sense."""
+
+    min_clip_seconds: float = 30.0
+    max_clip_seconds: float = 240.0
+    max_gap_seconds: float = 3.0
+    mode: Literal["paper", "default"] = "default"
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("paper", "default"):
+            raise LiveccError(f'mode is "{self.mode}"; it must be "paper" or "default"')
+        if not 0 <= self.min_clip_seconds <= self.max_clip_seconds:
+            raise LiveccError(
+                f"min_clip_seconds is {self.min_clip_seconds} and max_clip_seconds is "
+                f"{self.max_clip_seconds}; they must be 0 <= min <= max"
+            )
+        if not self.max_gap_seconds > 0:
+            raise LiveccError(f"max_gap_seconds is {self.max_gap_seconds}; it must be above 0")
 
 
 def greedy_spans(

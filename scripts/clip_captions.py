@@ -9,10 +9,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli, clip_captions
 from livecc.files import write_json
+from livecc.spans import ClipOptions
 
 
 def main(options: argparse.Namespace) -> None:
-    cut = clip_captions.ClipOptions(
+    cut = ClipOptions(
         min_clip_seconds=options.min_clip_seconds,
         max_clip_seconds=options.max_clip_seconds,
         max_gap_seconds=options.max_gap_seconds,

@@ -9,13 +9,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli, clip_transcripts
 from livecc.files import write_json
+from livecc.spans import ClipOptions
 
 
 def main(options: argparse.Namespace) -> None:
-    cut = clip_transcripts.TranscriptClipOptions(
+    cut = ClipOptions(
         min_clip_seconds=options.min_clip_seconds,
         max_clip_seconds=options.max_clip_seconds,
-        max_silence_seconds=options.max_silence_seconds,
+        max_gap_seconds=options.max_silence_seconds,
         mode=options.mode,
     )
     counts = clip_transcripts.run(

@@ -14,17 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecc import filter_categories, import_transcripts
-from livecc.clip_transcripts import TranscriptClipOptions, cut, run, sentence_starts
+from livecc.clip_transcripts import cut, run, sentence_starts
 from livecc.errors import LiveccError
 from livecc.files import read_jsonl
 from livecc.records import Transcript
 from livecc.score_tables import candidates, transcripts_with_clips
+from livecc.spans import ClipOptions
 
-PAPER = TranscriptClipOptions(mode="paper")
+PAPER = ClipOptions(mode="paper")
 
 
 def literal_spans(
-    words: list[tuple[float, float, str]], options: TranscriptClipOptions
+    words: list[tuple[float, float, str]], options: ClipOptions
 ) -> list[tuple[int, int]]:
     """The walk as a plain loop over words, without the minimum length."""
     spans = []
@@ -45,7 +46,7 @@ def literal_spans(
         for j in range(i + 1, n):
             if (
                 words[j][0] - words[i][0] > options.max_clip_seconds
-                or words[j][0] - words[j - 1][0] > options.max_silence_seconds
+                or words[j][0] - words[j - 1][0] > options.max_gap_seconds
             ):
                 stop = j
                 break
@@ -72,7 +73,7 @@ WORDS = st.lists(
 
 @given(WORDS, st.sampled_from(["paper", "default"]), st.sampled_from([0.0, 2.0, 30.0]))
 def test_same_as_a_plain_loop(steps: list[tuple[float, str]], mode: Any, min_clip: float) -> None:
-    options = TranscriptClipOptions(min_clip, 60.0, 3.0, mode)
+    options = ClipOptions(min_clip, 60.0, 3.0, mode)
     words, now = [], 0.0
     for step, word in steps:
         now = round(now + step, 2)
@@ -135,7 +136,7 @@ def test_no_words() -> None:
 @pytest.mark.parametrize("numbers", [(40, 30, 3), (30, 240, 0), (-1, 3, 3)])
 def test_options_that_make_no_sense(numbers: tuple[float, float, float]) -> None:
     with pytest.raises(LiveccError):
-        TranscriptClipOptions(*numbers)
+        ClipOptions(*numbers)
 
 
 def make_files(folder: Path, source: Path, mode: Any, categories: Any = None) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def make_files(folder: Path, source: Path, mode: Any, categories: Any = None) ->
     import_transcripts.run(source, folder / "r.parquet", folder / "t.jsonl.zst", mode)
     return run(
         *(folder / name for name in ("r.parquet", "t.jsonl.zst", "c.parquet", "v.parquet")),
-        TranscriptClipOptions(mode=mode),
+        ClipOptions(mode=mode),
     )
 
 
