@@ -36,9 +36,9 @@ rule make_prompts:
         "Making prompts: {wildcards.track}/{wildcards.shard}"
     shell:
         f"{script('make_prompts', 'lm')}"
-        " --track {wildcards.track} --shard {wildcards.shard:q}"
+        " --track {wildcards.track} --shard={wildcards.shard:q}"
         " --transcripts {input.transcripts:q} --clips {input.clips:q}"
-        " {params.scores} --gate {params.gate:q} {params.receipt}"
+        " {params.scores:q} --gate {params.gate:q} {params.receipt:q}"
         " --engine {params.engine} --settings {params.settings:q}"
         f" {service_flag()}"
         " --threads {threads}"

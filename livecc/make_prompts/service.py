@@ -64,7 +64,7 @@ class ServiceEngine:
         self._pace = Pace(service.requests_per_minute, self._sleep)
         self._under_way = 0
         self._reached = False
-        self._answered = False
+        self._answered = money.answered()
         self._unanswered = 0
 
     def __call__(self, items: Iterator[Item[str]]) -> Iterator[list[tuple[str, Row]]]:
@@ -152,7 +152,9 @@ class ServiceEngine:
             try:
                 reply = await self._reply(dialogue.messages)
             except ClipRefusedError as error:
-                return item.id, dialogue.fail(str(error))
+                if not error.certain:
+                    self._note_unanswered(error)
+                return item.id, dialogue.fail(str(error), transient=not error.certain)
             except RetryLaterError as error:
                 self._note_unanswered(error)
                 reason = f"no answer from {self.service.address}: {error}"
@@ -160,7 +162,7 @@ class ServiceEngine:
             row = dialogue.receive(reply)
         return item.id, row
 
-    def _note_unanswered(self, error: RetryLaterError) -> None:
+    def _note_unanswered(self, error: Exception) -> None:
         self._unanswered += 1
         if not self._reached:
             raise LiveccError(
@@ -211,11 +213,11 @@ class ServiceEngine:
             reply = _read(completion)
         except Exception as error:
             meaning = self._verdict.of(error, answered=self._answered)
-            if isinstance(meaning, RetryLaterError):
-                self._reached = self._reached or meaning.reached
-                if meaning.retry_after:
-                    self._pace.pause(meaning.retry_after)
-            billed = isinstance(meaning, RetryLaterError) and meaning.billed
+            later = meaning if isinstance(meaning, RetryLaterError) else None
+            self._reached = self._reached or later is None or later.reached
+            if later and later.retry_after:
+                self._pace.pause(later.retry_after)
+            billed = later is not None and later.billed
             self._settle(number, reserved if billed else 0.0, Reply(None))
             if meaning is error:
                 raise

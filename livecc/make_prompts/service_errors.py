@@ -42,7 +42,14 @@ class RetryLaterError(Exception):
 
 
 class ClipRefusedError(Exception):
-    """The service will not answer for this clip, however often it is asked."""
+    """The service does not answer for this clip.
+
+    `certain`: it says that this is because of the clip, so that it need never be asked again.
+    """
+
+    def __init__(self, reason: str, *, certain: bool) -> None:
+        super().__init__(reason)
+        self.certain = certain
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Verdict:
         """What an error of the `openai` package or of reading a reply means.
 
         RetryLaterError, ClipRefusedError, or LiveccError when no request of this job can succeed.
-        `answered`: some request with the same options did.
+        `answered`: some request with the same settings did, in this job or before.
         """
         import openai
 
@@ -82,7 +89,7 @@ class Verdict:
         if status in (401, 403):
             key = f"the key in ${self.key_variable}" if self.key_variable else "no key"
             return LiveccError(f"{said}. It does not accept {key} for model {self.model!r}")
-        if status == 404 or _names_unknown_model(error):
+        if status == 404 or status < 400 or _names_unknown_model(error, by_words=not answered):
             return LiveccError(
                 f"{said}. Check make_prompts.openai: the model ({self.model!r}; on Azure the "
                 "deployment) and the address"
@@ -97,11 +104,12 @@ class Verdict:
                     "then"
                 )
             return RetryLaterError(f"{status}: {message}", retry_after=wait)
+        refused = f"the service refused the clip ({status}: {message})"
         if status == 413 or error.code in _CLIP_CODES or "context length" in message.lower():
-            return ClipRefusedError(f"the service refused the clip ({status}: {message})")
+            return ClipRefusedError(refused, certain=True)
         if answered:
-            # The same options worked for another clip, so that it is this one's text.
-            return ClipRefusedError(f"the service refused the clip ({status}: {message})")
+            # The options worked for another clip. They may have been changed since, though.
+            return ClipRefusedError(refused, certain=False)
         return LiveccError(
             f"{said}. Check make_prompts.openai: response_format, output_limit, temperature and "
             "the model"
@@ -121,15 +129,23 @@ def _said(error: Any) -> str:
     return said if isinstance(said, str) else str(error.message)
 
 
-def _names_unknown_model(error: Any) -> bool:
-    """A 400 or 422 that says there is no such model, as some services do instead of 404."""
+def _names_unknown_model(error: Any, *, by_words: bool) -> bool:
+    """A 400 or 422 that says there is no such model, as some services do instead of 404.
+
+    Only its code is sure: a message may quote the transcript.
+    """
     if error.status_code not in (400, 422):
         return False
     if error.code in ("model_not_found", "invalid_model", "DeploymentNotFound"):
         return True
     text = str(error.message).lower()
-    return "model" in text and any(
-        words in text for words in ("not found", "does not exist", "unknown model", "no such model")
+    return (
+        by_words
+        and "model" in text
+        and any(
+            words in text
+            for words in ("not found", "does not exist", "unknown model", "no such model")
+        )
     )
 
 

@@ -134,6 +134,11 @@ class Spending:
         self._read_others()
         return self._own.spent + sum(file.spent for file in self._others.values())
 
+    def answered(self) -> bool:
+        """Whether the service ever answered with these settings."""
+        self._read_others()
+        return any(file.output_tokens for file in (self._own, *self._others.values()))
+
     def of_shard(self) -> dict[str, float]:
         """Requests, tokens and cost of this shard's jobs, this one and those before."""
         self._read_others()

@@ -104,8 +104,12 @@ class ChatServer:
             def log_message(self, *_arguments: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            # Connections are opened all at once.
+            request_queue_size = 128
+
+        self._http = Server(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._http.server_port}"
 
     def _handle(self, handler: BaseHTTPRequestHandler, request: Request) -> None:

@@ -377,16 +377,16 @@ def test_requests_a_minute(server: ChatServer, pointing: Pointing, shard: Shard)
 def test_concurrency_is_used_and_bounded(
     server: ChatServer, pointing: Pointing, tmp_path: Path
 ) -> None:
-    # Each answer waits for seven others, so that the machine's speed does not matter.
-    eight = threading.Barrier(8)
+    together = threading.Barrier(8)
 
     def answer(_request: Request, _n: int) -> Reply:
-        eight.wait(timeout=60)
+        # Nobody is answered before eight are asked about.
+        together.wait(timeout=30)
         return yes()
 
     server.answer = answer
     shard = Shard(tmp_path, [text_of(n) for n in range(40)])
-    shard.run(pointing(concurrency=8))
+    assert statuses(shard.run(pointing(concurrency=8))) == ["ok"] * 40
     assert server.most_at_once == 8
 
 
@@ -470,7 +470,26 @@ def test_bad_request_after_good_ones_costs_itself_only(
     server: ChatServer, pointing: Pointing, shard: Shard
 ) -> None:
     server.answer = lambda request, _n: error(400, "odd") if request.clip == "clip-5" else yes()
-    assert statuses(shard.run(pointing(concurrency=1))) == ["ok"] * 5 + ["failed"]
+    rows = shard.run(pointing(concurrency=1))
+    assert statuses(rows) == ["ok"] * 5 + ["failed"]
+    assert rows[5]["reason"] == "the service refused the clip (400: odd)"
+    # Maybe it was not the clip: it is asked about again, and does not stop a job of its own.
+    assert statuses(shard.run(pointing())) == ["ok"] * 5 + ["failed"]
+    server.answer = lambda _request, _n: yes()
+    assert statuses(shard.run(pointing())) == ["ok"] * 6
+
+
+def test_option_that_stops_working_stops_the_job(
+    server: ChatServer, pointing: Pointing, tmp_path: Path
+) -> None:
+    shard = Shard(tmp_path, [text_of(n) for n in range(40)])
+    server.answer = lambda request, _n: (
+        yes() if int(request.clip.split("-")[1]) < 5 else error(400, "unknown parameter")
+    )
+    with pytest.raises(LiveccError, match=r"10 clips in a row.*unknown parameter"):
+        shard.run(pointing())
+    server.answer = lambda _request, _n: yes()
+    assert statuses(shard.run(pointing())) == ["ok"] * 40
 
 
 @pytest.mark.usefixtures("quick")
