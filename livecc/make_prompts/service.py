@@ -169,9 +169,10 @@ class ServiceEngine:
                 f"{self.service.address} cannot be reached: {error}. Check the address in "
                 "make_prompts.openai and the network of this machine"
             )
+        # Several may fail at the same moment; whichever is reported tells of the same bound.
         if self._unanswered >= MOST_UNANSWERED:
             raise LiveccError(
-                f"{self.service.address} gave no answer for {self._unanswered} clips in a row, the "
+                f"{self.service.address} gave no answer for {MOST_UNANSWERED} clips in a row, the "
                 f"last time: {error}. Answers so far are kept; start again when it works"
             )
 
