@@ -28,6 +28,16 @@ class Rule(Protocol):
     def failure(self, values: Mapping[str, Any]) -> str | None:
         """Why the values are outside, in a few words; None when they are inside."""
 
+    def covers(self, other: Any) -> bool:
+        """Whether everything inside `other`, a rule of the same name, is inside this one."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is inside."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The bounds as the configuration has them."""
+
 
 @dataclass(frozen=True)
 class Band:
@@ -50,6 +60,23 @@ class Band:
             return f"{self.column} {value:.6g} >= {self.below:g}"
         return None
 
+    @property
+    def empty(self) -> bool:
+        low, (high, inclusive) = self._low(), self._high()
+        return low > high or (low == high and not inclusive)
+
+    def covers(self, other: Band) -> bool:
+        return other.empty or (self._low() <= other._low() and other._high() <= self._high())
+
+    def _low(self) -> float:
+        return -math.inf if self.min is None else self.min
+
+    def _high(self) -> tuple[float, bool]:
+        """(upper end, whether it is inside): `max: 0.3` reaches further than `below: 0.3`."""
+        ends = [] if self.max is None else [(self.max, True)]
+        ends += [] if self.below is None else [(self.below, False)]
+        return min(ends, default=(math.inf, True))
+
     def to_json(self) -> dict[str, float]:
         bounds = {"min": self.min, "max": self.max, "below": self.below}
         return {name: bound for name, bound in bounds.items() if bound is not None}
@@ -70,6 +97,14 @@ class Language:
             return f"language {label} with confidence {confidence:.3g} < {self.min_confidence:g}"
         return None
 
+    @property
+    def empty(self) -> bool:
+        return not self.labels
+
+    def covers(self, other: Language) -> bool:
+        labels = set(other.labels) <= set(self.labels)
+        return other.empty or (labels and other.min_confidence >= self.min_confidence)
+
     def to_json(self) -> dict[str, Any]:
         return {"labels": list(self.labels), "min_confidence": self.min_confidence}
 
@@ -83,6 +118,13 @@ class Prompt:
     def failure(self, values: Mapping[str, Any]) -> str | None:
         answer = values["answer"]
         return None if answer in self.answers else f"answer {answer}"
+
+    @property
+    def empty(self) -> bool:
+        return not self.answers
+
+    def covers(self, other: Prompt) -> bool:
+        return set(other.answers) <= set(self.answers)
 
     def to_json(self) -> dict[str, Any]:
         return {"answers": list(self.answers)}
@@ -112,7 +154,7 @@ def parse_rules(config: Mapping[str, Any], names: Iterable[str] = RULES) -> dict
 
 def rules_to_json(rules: Mapping[str, Rule]) -> dict[str, Any]:
     """Inverse of `parse_rules`."""
-    return {name: rule.to_json() for name, rule in rules.items()}  # type: ignore[attr-defined]
+    return {name: rule.to_json() for name, rule in rules.items()}
 
 
 def first_failure(
@@ -144,6 +186,29 @@ def union(selections: Sequence[Mapping[str, Rule]]) -> dict[str, Rule]:
     return result
 
 
+def covers(wider: Mapping[str, Any], narrower: Mapping[str, Any]) -> bool:
+    """Whether every clip that the gate `narrower` lets through, `wider` lets through as well.
+
+    Gates are as the configuration has them, with `on_unscored`: with "keep", a clip without the
+    score that a rule looks at passes that rule. A clip always has its words_per_second.
+    """
+    outer, inner = parse_rules(wider), parse_rules(narrower)
+    outer_keeps, inner_keeps = (gate.get("on_unscored") == "keep" for gate in (wider, narrower))
+    if any(rule.empty and not (inner_keeps and _scored(name)) for name, rule in inner.items()):
+        return True
+    return all(
+        name in inner
+        and rule.covers(inner[name])
+        and (outer_keeps or not inner_keeps or not _scored(name))
+        for name, rule in outer.items()
+    )
+
+
+def _scored(rule: str) -> bool:
+    """Whether a rule looks at a score, which may be missing."""
+    return rule != "words_per_second"
+
+
 def _union_language(rules: Sequence[Any]) -> Language:
     labels = dict.fromkeys(label for rule in rules for label in rule.labels)
     return Language(tuple(sorted(labels)), min(rule.min_confidence for rule in rules))
@@ -156,22 +221,11 @@ def _union_prompt(rules: Sequence[Any]) -> Prompt:
 def _union_band(bands: Sequence[Any]) -> Band | None:
     lows = [band.min for band in bands]
     low = None if None in lows else min(lows)
-    # The upper end of a band is (bound, inclusive); `max: 0.3` reaches further than `below: 0.3`.
-    highs = [_upper_end(band) for band in bands]
-    high, inclusive = max(highs)
+    high, inclusive = max(band._high() for band in bands)
     column = bands[0].column
     if math.isinf(high):
         return Band(column, low) if low is not None else None
     return Band(column, low, high) if inclusive else Band(column, low, None, high)
-
-
-def _upper_end(band: Band) -> tuple[float, bool]:
-    ends = []
-    if band.max is not None:
-        ends.append((band.max, True))
-    if band.below is not None:
-        ends.append((band.below, False))
-    return min(ends, default=(math.inf, True))
 
 
 _UNIONS: dict[str, Callable[[Sequence[Any]], Rule | None]] = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livecc.thresholds import Band, first_failure, parse_rules, rules_to_json, union
+from livecc.thresholds import RULES, Band, covers, first_failure, parse_rules, rules_to_json, union
 
 EN = {"language": "en", "language_confidence": 0.95}
 
@@ -117,3 +119,105 @@ def test_union_of_upper_ends_keeps_the_inclusive_one() -> None:
         [parse_rules({"talking_head": {"below": 0.3}}), parse_rules({"talking_head": {"max": 0.3}})]
     )
     assert rules_to_json(merged) == {"talking_head": {"max": 0.3}}
+
+
+@pytest.mark.parametrize(
+    ("wider", "narrower", "expected"),
+    [
+        ({}, {}, True),
+        ({}, {"lm_loss": {"max": 5}}, True),
+        ({"lm_loss": {"max": 5}}, {}, False),
+        ({"lm_loss": {}}, {}, False),  # demands a score
+        ({"lm_loss": {"min": 1, "max": 5}}, {"lm_loss": {"min": 1, "max": 5}}, True),
+        ({"lm_loss": {"min": 1, "max": 5}}, {"lm_loss": {"min": 1, "max": 5.1}}, False),
+        ({"lm_loss": {"min": 1}}, {"lm_loss": {"max": 5}}, False),
+        ({"talking_head": {"max": 0.3}}, {"talking_head": {"below": 0.3}}, True),
+        ({"talking_head": {"below": 0.3}}, {"talking_head": {"max": 0.3}}, False),
+        ({"lm_loss": {"max": 1}}, {"lm_loss": {"min": 5, "below": 5}}, True),  # nothing gets in
+        ({"lm_loss": {"max": 1}}, {"language": {"labels": ["en"]}, "lm_loss": {"max": 1}}, True),
+        ({"language": {"labels": ["en", "de"]}}, {"language": {"labels": ["de"]}}, True),
+        ({"language": {"labels": ["de"]}}, {"language": {"labels": ["en", "de"]}}, False),
+        (
+            {"language": {"labels": ["en"], "min_confidence": 0.9}},
+            {"language": {"labels": ["en"], "min_confidence": 0.8}},
+            False,
+        ),
+        ({"prompt": {"answers": ["YES", "NO"]}}, {"prompt": {"answers": ["YES"]}}, True),
+        ({"lm_loss": {"max": 5}, "on_unscored": "keep"}, {"lm_loss": {"max": 5}}, True),
+        ({"lm_loss": {"max": 5}}, {"lm_loss": {"max": 5}, "on_unscored": "keep"}, False),
+        (
+            {"words_per_second": {"max": 5}},
+            {"words_per_second": {"max": 5}, "on_unscored": "keep"},
+            True,
+        ),
+    ],
+)
+def test_covers(wider: dict[str, Any], narrower: dict[str, Any], expected: bool) -> None:
+    assert covers(wider, narrower) is expected
+
+
+_bound = st.integers(0, 2).map(float)
+_small_band = st.fixed_dictionaries({}, optional=dict.fromkeys(("min", "max", "below"), _bound))
+_small_gate = st.fixed_dictionaries(
+    {},
+    optional={
+        "words_per_second": _small_band,
+        "lm_loss": _small_band,
+        "language": st.fixed_dictionaries(
+            {"labels": st.lists(st.sampled_from(["en", "de"]), min_size=1, unique=True)},
+            optional={"min_confidence": st.sampled_from([0.0, 0.5, 1.0])},
+        ),
+        "prompt": st.fixed_dictionaries(
+            {"answers": st.lists(st.sampled_from(["YES", "NO"]), min_size=1, unique=True)}
+        ),
+        "on_unscored": st.sampled_from(["keep", "drop"]),
+    },
+)
+
+
+def _every_kind_of_clip() -> Iterator[dict[str, Any]]:
+    """Clips on, beside and between all bounds of `_small_gate`, with and without each score."""
+    numbers = [-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, float("nan")]
+    languages = product(["en", "de", "fr"], [0.0, 0.25, 0.5, 0.75, 1.0])
+    for speed, loss, language, answer in product(
+        numbers, [None, *numbers], [None, *languages], [None, "YES", "NO", "MAYBE"]
+    ):
+        clip: dict[str, Any] = {"words_per_second": speed}
+        clip |= {} if loss is None else {"lm_loss": loss}
+        clip |= {} if answer is None else {"answer": answer}
+        if language is not None:
+            clip["language"], clip["language_confidence"] = language
+        yield clip
+
+
+CLIPS = list(_every_kind_of_clip())
+
+
+def _inside(gate: Mapping[str, Any]) -> list[bool]:
+    rules = parse_rules(gate)
+    keep = gate.get("on_unscored") == "keep"
+
+    def passes(clip: dict[str, Any]) -> bool:
+        scored = {n: rule for n, rule in rules.items() if all(c in clip for c in RULES[n])}
+        return (keep or len(scored) == len(rules)) and first_failure(scored, clip)[0] is None
+
+    return [passes(clip) for clip in CLIPS]
+
+
+@given(_small_gate, _small_gate)
+@settings(max_examples=200, deadline=None)
+def test_covers_is_what_it_says_for_every_kind_of_clip(
+    wider: dict[str, Any], narrower: dict[str, Any]
+) -> None:
+    contained = all(
+        outer or not inner for outer, inner in zip(_inside(wider), _inside(narrower), strict=True)
+    )
+    assert covers(wider, narrower) is contained
+
+
+@given(st.lists(_small_gate, min_size=1, max_size=3))
+def test_union_covers_its_parts(gates: list[dict[str, Any]]) -> None:
+    keep = any(gate.get("on_unscored") == "keep" for gate in gates)
+    merged = rules_to_json(union([parse_rules(gate) for gate in gates]))
+    for gate in gates:
+        assert covers({**merged, "on_unscored": "keep" if keep else "drop"}, gate)
