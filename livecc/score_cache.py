@@ -4,32 +4,43 @@
 `{"key": content key of the item, ...score columns}`. A job reads the segments of its own shard,
 and, when something is still missing, those of the others (a re-sharded data set finds its scores);
 it appends what it scores to a new segment of its own, flushed to disk after every batch. So there
-is one writer a file, nothing is ever locked or rewritten, and a job killed at any instant loses at
-most its last batch: a torn last record has no newline and is not read.
+is one writer a file, nothing is ever rewritten, and a job killed at any instant loses at most its
+last batch: a torn last record has no newline and is not read.
 
 A row may say that the item failed; it is found like any other, because scoring the same content
-the same way would fail again.
+the same way would fail again. On request it is not; an `ok` row always wins over a failed one.
+
+The last line of a segment says how the job went that wrote it (`{"job": {...}}`), and
+`settings.json` what the fingerprint stands for. `locks/` keeps jobs of one shard apart
+(`livecc.writer_lock`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
 from livecc.errors import LiveccError
-from livecc.files import BrokenFileError, read_lines
+from livecc.files import BrokenFileError, read_lines, write_json
+from livecc.writer_lock import WriterLock
 
 log = logging.getLogger(__name__)
 
 #: Segments of other shards are read only up to this many bytes in all, so that the jobs of a large
 #: data set do not each read the scores of the whole of it.
 FOREIGN_BYTES = 256 * 2**20
+SETTINGS_FILE = "settings.json"
+LOCKS_FOLDER = "locks"
+#: How a segment's last line begins, when its job lived to write it.
+JOB_START = b'{"job":'
 
 
 class ScoreCache:
@@ -42,30 +53,52 @@ class ScoreCache:
         fingerprint: str,
         writer: str,
         *,
+        settings: Mapping[str, Any] | None = None,
         look_everywhere: bool = False,
     ) -> None:
-        """`look_everywhere`: look through all segments of other shards, however large they are."""
-        self.folder = Path(root) / stage / fingerprint
-        self.writer = writer
-        self.look_everywhere = look_everywhere
-        self._segment: IO[bytes] | None = None
+        """`settings`: the parts that the fingerprint was made from.
 
-    def find(self, keys: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The rows of those `keys` that were scored before."""
-        wanted = set(keys)
-        found: dict[str, dict[str, Any]] = {}
-        if not wanted or not self.folder.is_dir():
+        `look_everywhere`: look through all segments of other shards, however large they are.
+        """
+        self.folder = Path(root) / stage / fingerprint
+        self.stage = stage
+        self.writer = writer
+        self.settings = settings
+        self.look_everywhere = look_everywhere
+        self._lock: WriterLock | None = None
+        self._segment: IO[bytes] | None = None
+        self._broken = False
+
+    def find(
+        self, keys: Collection[str], *, retry_failed: bool = False
+    ) -> dict[str, dict[str, Any]]:
+        """The rows of those `keys` that were scored before.
+
+        With `retry_failed`, a row that says the item failed counts as none. When keys are missing
+        inside the context manager, the shard is locked until its end: if another job scores it at
+        this time, this waits for that job and then looks again.
+        """
+        before = self._state()
+        found = self._look(keys, retry_failed)
+        if self._lock is None or len(found) == len(set(keys)):
             return found
-        segments = sorted(self.folder.glob("*.jsonl"))
-        own = [path for path in segments if path.name.rsplit(".", 2)[0] == self.writer]
+        self._make_folder(self.folder / LOCKS_FOLDER)
+        self._lock.acquire(f"scores {self.stage} of {self.writer}")
+        return found if self._state() == before else self._look(keys, retry_failed)
+
+    def _look(self, keys: Collection[str], retry_failed: bool) -> dict[str, dict[str, Any]]:
+        wanted = set(keys)
+        own, foreign = self._segments()
+        found: dict[str, dict[str, Any]] = {}
         for path in own:
-            self._read(path, wanted, found)
+            _read(path, wanted, found)
+        # A failed item was perhaps scored by another shard's job.
+        missing = {key for key in wanted if key not in found or _failed(found[key])}
+        others: dict[str, dict[str, Any]] = {}
         budget = float("inf") if self.look_everywhere else FOREIGN_BYTES
-        for path in segments:
-            if len(found) == len(wanted):
+        for path in foreign:
+            if not missing:
                 break
-            if path in own:
-                continue
             try:
                 budget -= path.stat().st_size
             except FileNotFoundError:
@@ -73,23 +106,30 @@ class ScoreCache:
             if budget < 0:
                 log.info("%s: too large to look through for scores of other shards", self.folder)
                 break
-            self._read(path, wanted, found)
+            _read(path, missing, others)
+            missing = {key for key in missing if key not in others or _failed(others[key])}
+        for key, row in others.items():
+            if key not in found or not _failed(row):
+                found[key] = row
+        if retry_failed:
+            return {key: row for key, row in found.items() if not _failed(row)}
         return found
 
-    def _read(self, path: Path, wanted: set[str], found: dict[str, dict[str, Any]]) -> None:
-        try:
-            for number, line in read_lines(path):
-                try:
-                    row = orjson.loads(line or b"")
-                    key = row.pop("key")
-                except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-                    # A torn record is the last one of a killed job; that batch is scored again.
-                    log.warning("%s, line %d: not a whole score record, passed over", path, number)
-                    continue
-                if key in wanted:
-                    found.setdefault(key, row)
-        except BrokenFileError as error:
-            log.warning("%s; the scores before that point are used", error)
+    def _segments(self) -> tuple[list[Path], list[Path]]:
+        """The segments of this shard and of the others, each from the oldest to the newest."""
+        own: list[Path] = []
+        foreign: list[Path] = []
+        for path in segments(self.folder):
+            (own if path.name.rsplit(".", 2)[0] == self.writer else foreign).append(path)
+        return own, foreign
+
+    def _state(self) -> list[tuple[str, int]]:
+        """What changes when another job of this shard appends something."""
+        state = []
+        for path in self._segments()[0]:
+            with contextlib.suppress(FileNotFoundError):
+                state.append((path.name, path.stat().st_size))
+        return state
 
     def append(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Add (key, row) pairs and make them durable.
@@ -99,31 +139,124 @@ class ScoreCache:
         data = b"".join(
             orjson.dumps({"key": key, **row}, option=orjson.OPT_APPEND_NEWLINE) for key, row in rows
         )
-        if not data:
+        if data:
+            self._append(data)
+
+    def record_job(self, **figures: Any) -> None:
+        """Say how the job went, as the last line of its segment; nothing when it scored nothing.
+
+        `livecc.throughput` reads `scored`, `failed`, `load_seconds`, `seconds` (of scoring, without
+        loading), `device` and `units` (what else was counted, such as tokens or seconds of sound).
+        """
+        if self._segment is None or self._broken:
             return
         try:
+            self._append(orjson.dumps({"job": figures}, option=orjson.OPT_APPEND_NEWLINE))
+        except LiveccError as error:
+            # The scores are there; estimates go without this job.
+            log.warning("%s", error)
+
+    def _append(self, data: bytes) -> None:
+        whole = 0
+        try:
+            if self._broken:
+                raise LiveccError(f"{self.folder}: an earlier write failed; start again")
             if self._segment is None:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                name = f"{self.writer}.{secrets.token_hex(4)}.jsonl"
+                self._make_folder(self.folder)
+                self._write_settings()
+                # The time first: segments are read in the order in which they were begun.
+                name = f"{self.writer}.{time.time_ns() // 10**6:011x}{secrets.token_hex(3)}.jsonl"
                 self._segment = (self.folder / name).open("xb", buffering=0)
+            whole = os.fstat(self._segment.fileno()).st_size
             _write_all(self._segment, data)
             os.fsync(self._segment.fileno())
         except OSError as error:
+            self._cut(whole)
             raise LiveccError(
                 f"{self.folder}: scores cannot be written ({error.strerror}); "
                 "free some space and start again: scores written so far are kept"
+            ) from None
+
+    def _cut(self, size: int) -> None:
+        """Take back what is there of a batch that could not be written."""
+        self._broken = True
+        if self._segment is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._segment.fileno(), size)
+
+    def _write_settings(self) -> None:
+        """Whoever comes first says what the fingerprint stands for."""
+        path = self.folder / SETTINGS_FILE
+        if self.settings is not None and not path.exists():
+            write_json(
+                path,
+                {
+                    "stage": self.stage,
+                    "fingerprint": self.folder.name,
+                    "settings": dict(self.settings),
+                },
+            )
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LiveccError(
+                f"{folder}: the score cache cannot be written ({error.strerror})"
             ) from None
 
     def close(self) -> None:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def __enter__(self) -> ScoreCache:
+        self._lock = WriterLock(self.folder / LOCKS_FOLDER / self.writer)
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments of a fingerprint's folder, from the oldest to the newest of each shard."""
+    return sorted(folder.glob("*.jsonl"))
+
+
+def read_segment(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(key, row) of every record of a segment that is whole; the job's line is passed over."""
+    try:
+        for number, line in read_lines(path):
+            if line is not None and line.startswith(JOB_START):
+                continue
+            try:
+                row = orjson.loads(line or b"")
+                key = row.pop("key")
+            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+                # A torn record is the last one of a killed job; that batch is scored again.
+                log.warning("%s, line %d: not a whole score record, passed over", path, number)
+                continue
+            yield key, row
+    except BrokenFileError as error:
+        log.warning("%s; the scores before that point are used", error)
+
+
+def _read(path: Path, wanted: Collection[str], found: dict[str, dict[str, Any]]) -> None:
+    """Add the rows of `wanted` keys to `found`.
+
+    The latest row counts, so that it does not matter in which order jobs look; but a failed one
+    never replaces one that is not.
+    """
+    for key, row in read_segment(path):
+        if key in wanted and not (key in found and _failed(row) and not _failed(found[key])):
+            found[key] = row
+
+
+def _failed(row: Mapping[str, Any]) -> bool:
+    return row.get("status") == "failed"
 
 
 def _write_all(stream: IO[bytes], data: bytes) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from files_that_end import file_size_limit
 
-from livecc import score_cache
+from livecc import score_cache, writer_lock
 from livecc.errors import LiveccError
+from livecc.files import read_json
 from livecc.score_cache import ScoreCache
 
 
@@ -88,15 +97,185 @@ def test_two_writers_of_one_shard_never_share_a_file(tmp_path: Path) -> None:
 
 
 def test_full_disk_is_one_message_and_keeps_what_was_written(tmp_path: Path) -> None:
-    class Full:
-        def write(self, _: bytes) -> int:
-            raise OSError(28, "No space left on device")
-
-        def close(self) -> None: ...
-
     with cache(tmp_path) as first:
         first.append([("k1", {"x": 1})])
-        first._segment = Full()  # type: ignore[assignment]
-        with pytest.raises(LiveccError, match=r"No space left.*kept"):
-            first.append([("k2", {"x": 2})])
-    assert cache(tmp_path).find({"k1", "k2"}) == {"k1": {"x": 1}}
+        with file_size_limit(40), pytest.raises(LiveccError, match=r"File too large.*kept"):
+            first.append([(f"key {n}", {"x": n}) for n in range(9)])
+        # What was cut off may not be followed by anything, not even when there is space again.
+        first.record_job(scored=1)
+        with pytest.raises(LiveccError, match="earlier write"):
+            first.append([("k3", {"x": 3})])
+    (segment,) = tmp_path.rglob("*.jsonl")
+    assert segment.read_bytes() == b'{"key":"k1","x":1}\n'
+    with cache(tmp_path) as second:
+        second.append([("k2", {"x": 2})])
+    assert cache(tmp_path).find({"k1", "k2"}) == {"k1": {"x": 1}, "k2": {"x": 2}}
+
+
+OK = {"status": "ok", "x": 1}
+FAILED = {"status": "failed", "reason": "hung"}
+FAILED_AGAIN = {"status": "failed", "reason": "still hung"}
+
+
+@pytest.mark.parametrize("writers", [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b"), ("b", "c")])
+@pytest.mark.parametrize("rows", [(OK, FAILED), (FAILED, OK)])
+def test_ok_wins_over_failed(
+    tmp_path: Path, writers: tuple[str, str], rows: tuple[dict[str, object], dict[str, object]]
+) -> None:
+    for writer, row in zip(writers, rows, strict=True):
+        with cache(tmp_path, writer) as one:
+            one.append([("k", row)])
+    assert cache(tmp_path, "a").find({"k"}) == {"k": OK}
+    assert cache(tmp_path, "a").find({"k"}, retry_failed=True) == {"k": OK}
+
+
+def test_ok_wins_over_failed_in_one_segment(tmp_path: Path) -> None:
+    with cache(tmp_path) as one:
+        one.append([("k", FAILED), ("l", OK)])
+        one.append([("k", OK), ("l", FAILED)])
+    assert cache(tmp_path).find({"k", "l"}) == {"k": OK, "l": OK}
+
+
+def test_failed_is_not_found_when_it_is_to_be_retried(tmp_path: Path) -> None:
+    with cache(tmp_path, "b") as one:
+        one.append([("k", FAILED), ("l", OK)])
+    for writer in ("a", "b"):
+        assert cache(tmp_path, writer).find({"k", "l"}, retry_failed=True) == {"l": OK}
+        assert cache(tmp_path, writer).find({"k", "l"}) == {"k": FAILED, "l": OK}
+
+
+def test_the_latest_failure_of_the_own_shard_is_told(tmp_path: Path) -> None:
+    for writer, row in (("a", FAILED), ("a", FAILED_AGAIN), ("b", FAILED)):
+        time.sleep(0.002)
+        with cache(tmp_path, writer) as one:
+            one.append([("k", row)])
+    assert cache(tmp_path, "a").find({"k"}) == {"k": FAILED_AGAIN}
+    assert cache(tmp_path, "c").find({"k"})["k"]["reason"] in ("hung", "still hung")
+
+
+def test_line_of_the_job_is_no_score(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with cache(tmp_path) as one:
+        one.append([("k", OK)])
+        one.record_job(scored=1, failed=0, device="cpu")
+    (segment,) = tmp_path.rglob("*.jsonl")
+    assert segment.read_bytes().endswith(b'\n{"job":{"scored":1,"failed":0,"device":"cpu"}}\n')
+    assert cache(tmp_path).find({"k", "job"}) == {"k": OK}
+    assert not caplog.records
+
+
+def test_job_that_scored_nothing_leaves_no_line(tmp_path: Path) -> None:
+    with cache(tmp_path) as one:
+        one.record_job(scored=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_say_what_the_fingerprint_stands_for(tmp_path: Path) -> None:
+    for settings in ({"model": "abc", "prompts": {"b": 1}}, {"model": "later"}):
+        with ScoreCache(tmp_path, "score_lm_loss", "f1", "a", settings=settings) as one:
+            one.append([("k", OK)])
+    written = read_json(tmp_path / "score_lm_loss" / "f1" / "settings.json")
+    assert written == {
+        "stage": "score_lm_loss",
+        "fingerprint": "f1",
+        "settings": {"model": "abc", "prompts": {"b": 1}},
+    }
+
+
+def test_cache_that_cannot_be_written_is_told_before_anything_is_scored(tmp_path: Path) -> None:
+    (tmp_path / "score_lm_loss").write_text("not a folder")
+    with cache(tmp_path) as one, pytest.raises(LiveccError, match=r"cannot be written \(Not a dir"):
+        one.find({"k"})
+
+
+# --- two jobs of one shard ----------------------------------------------------------------------
+
+JOB = """
+import sys, time
+from pathlib import Path
+from livecc.score_cache import ScoreCache
+
+root, go = Path(sys.argv[1]), Path(sys.argv[2])
+with ScoreCache(root, "score_lm_loss", "f1", "pretrain.a") as cache:
+    missing = {"k1", "k2"} - cache.find({"k1", "k2"}).keys()
+    print("scoring", *sorted(missing), flush=True)
+    while missing and not go.exists():
+        time.sleep(0.02)
+    cache.append([(key, {"status": "ok", "x": 1}) for key in sorted(missing)])
+"""
+
+
+def start_job(root: Path, go: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", JOB, root, go],
+        stdout=subprocess.PIPE,
+        cwd=Path(score_cache.__file__).parents[1],
+        text=True,
+    )
+
+
+def said(job: subprocess.Popen[str]) -> str:
+    assert job.stdout is not None
+    return job.stdout.readline().strip()
+
+
+def test_twin_of_a_living_job_waits_and_scores_nothing_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_lock, "POLL_SECONDS", 0.02)
+    go = tmp_path / "go"
+    orphan = start_job(tmp_path, go)
+    assert said(orphan) == "scoring k1 k2"
+    with caplog.at_level("INFO"), cache(tmp_path) as twin:
+        timer = threading.Timer(0.3, go.touch)
+        timer.start()
+        assert set(twin.find({"k1", "k2"})) == {"k1", "k2"}
+        timer.join()
+    assert orphan.wait() == 0
+    assert [record.message for record in caplog.records] == [
+        "waiting for another job that scores score_lm_loss of pretrain.a "
+        f"(process {orphan.pid} on {socket.gethostname()})"
+    ]
+
+
+def test_killed_job_holds_nothing_up(tmp_path: Path) -> None:
+    orphan = start_job(tmp_path, tmp_path / "never")
+    assert said(orphan) == "scoring k1 k2"
+    orphan.kill()
+    orphan.wait()
+    with cache(tmp_path) as twin:
+        assert twin.find({"k1"}) == {}
+
+
+def test_jobs_of_other_shards_do_not_wait(tmp_path: Path) -> None:
+    other = start_job(tmp_path, tmp_path / "never")
+    assert said(other) == "scoring k1 k2"
+    with cache(tmp_path, "pretrain.b") as one:
+        assert one.find({"k1"}) == {}
+    other.kill()
+    other.wait()
+
+
+def test_job_with_nothing_to_score_does_not_wait(tmp_path: Path) -> None:
+    with cache(tmp_path) as one:
+        one.append([("k3", OK)])
+    orphan = start_job(tmp_path, tmp_path / "never")
+    assert said(orphan) == "scoring k1 k2"
+    with cache(tmp_path) as twin:
+        assert twin.find({"k3"}) == {"k3": OK}
+    orphan.kill()
+    orphan.wait()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_file_system_without_locks_is_used_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def lockf(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(writer_lock.fcntl, "lockf", lockf)
+    with cache(tmp_path) as one:
+        assert one.find({"k"}) == {}
+        one.append([("k", OK)])
+    with cache(tmp_path) as two:
+        assert two.find({"k", "l"}) == {"k": OK}
