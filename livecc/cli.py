@@ -14,6 +14,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from livecc.errors import LiveccError
+from livecc.scoring import Outcome, ScoreJob
+from livecc.scoring import run_job as run_scoring
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -62,6 +64,32 @@ def run(
     sys.exit(status)
 
 
+def run_job(
+    prepare: Callable[[argparse.Namespace], ScoreJob[Any]], parser: argparse.ArgumentParser
+) -> NoReturn:
+    """Run the command line of a score stage; `prepare` makes its job of the arguments."""
+
+    def main(options: argparse.Namespace) -> None:
+        outcome = Outcome(
+            cache=options.cache,
+            output=options.output,
+            stats=options.stats,
+            retry_failed=options.retry_failed,
+            coverage=options.coverage,
+            covers=options.covers,
+            gate=gate_of(options),
+        )
+        run_scoring(prepare(options), outcome)
+
+    run(main, parser)
+
+
+def gate_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The gate that the arguments give; empty for a stage without one."""
+    gates: dict[str, dict[str, Any]] = getattr(options, "gates", {})
+    return gates.get(options.track) or getattr(options, "gate", {})
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(TERMINATED)
 
@@ -96,6 +124,13 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the model")
     parser.add_argument("--mode", default="default", choices=["default", "paper"])
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="score again what failed before"
+    )
+    parser.add_argument(
+        "--coverage", type=Path, metavar="JSON", help="where to note the gate, for later runs"
+    )
+    parser.add_argument("--covers", default="", metavar="TOKEN", help="what to note beside it")
 
 
 def add_gate(parser: argparse.ArgumentParser) -> None:
@@ -107,6 +142,13 @@ def add_gate(parser: argparse.ArgumentParser) -> None:
         type=json_object,
         metavar="JSON",
         help="thresholds on earlier scores (default: none)",
+    )
+    parser.add_argument(
+        "--gates",
+        default={},
+        type=json_object,
+        metavar="JSON",
+        help='the gates of several tracks, {"sft": {...}}; that of --track is taken',
     )
 
 

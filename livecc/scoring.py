@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from livecc.coverage import Coverage, write_coverage
 from livecc.files import write_json, write_table
+from livecc.fingerprint import fingerprint
 from livecc.score_cache import ScoreCache
 from livecc.tables import schema
 
@@ -39,6 +41,58 @@ class Item(Generic[T]):
 Row = dict[str, Any]
 #: Scores items and yields (item id, row without the id) in batches, as each batch is done.
 Engine = Callable[[Iterator[Item[T]]], Iterator[Sequence[tuple[str, Row]]]]
+
+
+@dataclass(frozen=True)
+class ScoreJob(Generic[T]):
+    """What a score stage has to do with one shard, before anything is looked up or loaded.
+
+    The planning step asks the same object what is missing that a job asks, so both agree.
+    """
+
+    stage: str
+    track: str
+    shard: str
+    #: Everything that can change the stage's numbers; its hash names the folder of the cache.
+    settings: Mapping[str, Any]
+    #: The items, in the order of the table. Called several times.
+    items: Callable[[], Iterable[Item[T]]]
+    load_engine: Callable[[], Engine[T]]
+    #: What the job's stats say beside counts; an engine may add to it.
+    details: dict[str, Any] = field(default_factory=dict)
+    #: Writes another format than the stage's table.
+    write: Callable[[Path, Iterable[tuple[str, Row]]], None] | None = None
+    #: Scores of other shards are looked for however much there is to read.
+    look_everywhere: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(**self.settings)
+
+    def open_cache(self, root: Path) -> ScoreCache:
+        return ScoreCache(
+            root,
+            self.stage,
+            self.fingerprint,
+            f"{self.track}.{self.shard}",
+            settings=self.settings,
+            look_everywhere=self.look_everywhere,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a score job puts its results, and how it meets earlier ones."""
+
+    cache: Path
+    output: Path
+    stats: Path
+    #: Score again what failed before.
+    retry_failed: bool = False
+    #: Where to note, at the very end, which gate the scores are for (livecc.coverage).
+    coverage: Path | None = None
+    covers: str = ""
+    gate: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -73,6 +127,30 @@ def failed(reason: str, *, transient: bool = False, **scores: Any) -> Row:
     return {**row, "transient": True} if transient else row
 
 
+def run_job(job: ScoreJob[Any], outcome: Outcome) -> StageStats:
+    """Score what is missing and write the shard's table, stats and coverage."""
+    stats = StageStats(job.stage, job.track, job.shard, details=job.details)
+    with job.open_cache(outcome.cache) as cache:
+        score_items(
+            job.items,
+            cache,
+            job.load_engine,
+            stats,
+            outcome.output,
+            outcome.stats,
+            job.write,
+            retry_failed=outcome.retry_failed,
+        )
+    note_coverage(outcome, stats)
+    return stats
+
+
+def note_coverage(outcome: Outcome, stats: StageStats) -> None:
+    """Note which gate the finished scores are for; the last thing a job does."""
+    if outcome.coverage is not None:
+        write_coverage(outcome.coverage, Coverage(dict(outcome.gate), outcome.covers, stats.failed))
+
+
 def score_items(
     items: Callable[[], Iterable[Item[T]]],
     cache: ScoreCache,
@@ -81,16 +159,19 @@ def score_items(
     output: Path,
     stats_output: Path,
     write: Callable[[Path, Iterable[tuple[str, Row]]], None] | None = None,
+    *,
+    retry_failed: bool = False,
 ) -> None:
     """Write the score table of a shard to `output`, one row per item in the items' order.
 
     `items` is called twice (once for the keys, once for the payloads of what is missing), so that
     payloads are never all in memory. Items with the same content are scored once. The table is the
     stage's of `livecc.tables`, whose first column is the item id; `write` writes another format.
+    With `retry_failed`, an item that failed before counts as missing.
     """
     started = time.monotonic()
     keys: dict[str, str | None] = {item.id: item.key for item in items()}
-    found = cache.find({key for key in keys.values() if key is not None})
+    found = cache.find({key for key in keys.values() if key is not None}, retry_failed=retry_failed)
     rows: dict[str, Row] = {}  # item id -> row
     stats.items = len(keys)
     missing = {item_id for item_id, key in keys.items() if key is None or key not in found}
@@ -115,6 +196,14 @@ def score_items(
             progress.done(len(batch))
         stats.scored = progress.count
         stats.shared = len(missing) - stats.scored
+        scoring = time.monotonic() - load_started - stats.seconds["load"]
+        cache.record_job(
+            scored=stats.scored,
+            failed=sum(row["status"] != "ok" for row in rows.values()),
+            load_seconds=round(stats.seconds["load"], 3),
+            seconds=round(scoring, 3),
+            device=stats.details.get("device", "cpu"),
+        )
     for item_id, key in keys.items():
         if item_id not in rows and key is not None and key in found:
             rows[item_id] = found[key]

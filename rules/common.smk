@@ -12,11 +12,11 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
+from livecc import commands
 from livecc import config as configuration
-from livecc import models
+from livecc import models, planning
 from livecc.errors import LiveccError
 from livecc.shard_list import write_shard_list
-from livecc.make_prompts import settings as prompt_options
 from livecc.versions import VERSIONS
 
 try:
@@ -74,10 +74,23 @@ def threads_for(stage):
 
 
 def gpus_for(stage):
-    """GPUs a job asks for; none when models run on the CPU, or somewhere else."""
+    """GPUs a job asks for that has something to score; none when models run elsewhere."""
     if stage == "make_prompts" and config[stage]["engine"] != "transformers":
         return 0
     return 0 if config["device"] == "cpu" else config["resources"][stage]["gpu"]
+
+
+def gpu_for(stage, wildcards, input):
+    """GPUs of one job: none when all its scores are in the cache.
+
+    Snakemake asks again when a job's inputs are there and it is about to start, so that a shard
+    without new items takes no GPU, whatever ran before it in the same invocation.
+    """
+    gpus = gpus_for(stage)
+    if gpus == 0 or not all(Path(path).exists() for path in input):
+        return gpus
+    track = wildcards.get("track", "sft")
+    return gpus if planning.has_work(config, track, stage, wildcards.shard, input, CACHE) else 0
 
 
 def mem_mb_for(stage, attempt):
@@ -96,7 +109,7 @@ def resources_for(stage):
     return {
         "mem_mb": lambda wildcards, attempt: mem_mb_for(stage, attempt),
         "runtime": lambda wildcards, input, attempt: runtime_for(stage, input, attempt),
-        "gpu": gpus_for(stage),
+        "gpu": lambda wildcards, input: gpu_for(stage, wildcards, input),
     }
 
 
@@ -112,41 +125,9 @@ def receipt(use):
     return path if use in configuration.OPTIONAL_USES else ancient(path)
 
 
-#: Options of a stage that change its speed but none of its numbers.
-SPEED_OPTIONS = {
-    "identify_language": ["tokens_per_batch"],
-    "score_lm_loss": ["tokens_per_batch"],
-    "score_active_speaker": ["decode_timeout_seconds"],
-    "transcribe": ["batch_size", "decode_timeout_seconds"],
-    "score_talking_head": ["videos_per_batch", "decode_timeout_seconds"],
-    "make_prompts": [],
-}
-
-
-def speed_flags(stage):
-    """Flags that go straight into a shell command and not through params.
-
-    A changed param runs a stage again; another device, batch size or cache folder must not.
-    """
-    flags = ["--device", config["device"], "--cache", CACHE]
-    for name in SPEED_OPTIONS[stage]:
-        if config[stage][name] is not None:
-            flags += [f"--{name.replace('_', '-')}", str(config[stage][name])]
-    return shlex.join(flags).replace("{", "{{").replace("}", "}}")
-
-
 def literal(text):
     """A param whose braces are its own, not wildcards."""
     return lambda wildcards: text
-
-
-def receipt_flag(wildcards, input):
-    """--receipt=FILE, when the stage's engine has a model to read it for; quoted in the command."""
-    return [f"--receipt={input.receipt}"] if input.get("receipt") else []
-
-
-def optional_flag(flag, value):
-    return "" if value is None else f"{flag} {value}"
 
 
 def model_reference(name):
@@ -178,6 +159,40 @@ def earlier_scores(stage):
     return paths
 
 
+def coverage_note(track, stage, shard):
+    """Where a score job notes which gate its scores are for."""
+    return f"{RESULTS}/{track}/coverage/{stage}/{shard}.json"
+
+
+def score_params(stage):
+    """The params of a score rule: all that runs it again when it changes, and nothing else."""
+
+    def covers(wildcards, input):
+        track = wildcards.get("track", "sft")
+        note = Path(coverage_note(track, stage, wildcards.shard))
+        return planning.covers(config, track, stage, note, input)
+
+    return {
+        "files": lambda wildcards, input: commands.file_arguments(input),
+        "options": lambda wildcards: commands.options(config, wildcards.get("track", "sft"), stage),
+        "model": model_param(stage),
+        "version": VERSIONS[stage],
+        "covers": covers,
+    }
+
+
+def score_shell(stage, kind, track="{wildcards.track}", output="--output {output.scores:q}"):
+    """The shell command of a score rule."""
+    pace = shlex.join(commands.pace(config, stage, CACHE)).replace("{", "{{").replace("}", "}}")
+    results = shlex.quote(RESULTS)
+    return (
+        f"{script(stage, kind)} --track {track} --shard={{wildcards.shard:q}}"
+        f" {{params.files:q}} {{params.options:q}} --threads {{threads}} {pace}"
+        f" --coverage {results}/{track}/coverage/{stage}/{{wildcards.shard}}.json"
+        f" --covers={{params.covers}} {output} --stats {{output.stats:q}} > {{log:q}} 2>&1"
+    )
+
+
 def all_scores(wildcards):
     """The score tables of all stages of a shard."""
     return [
@@ -189,11 +204,6 @@ def all_scores(wildcards):
 def score_flags(input):
     """--score=STAGE=TABLE for every table; quoted in the shell command."""
     return [f"--score={Path(table).parent.name}={table}" for table in input.scores]
-
-
-def gate_param(stage):
-    """The gate of a stage as JSON, as a function of wildcards."""
-    return lambda wildcards: json.dumps(configuration.gate(config, wildcards.track, stage))
 
 
 def stats_files(track):
@@ -212,52 +222,11 @@ def show_summary():
         print(path.read_text(encoding="utf-8"))
 
 
-def talking_head_flags():
-    """The options of the talking-head engine that is in use."""
-    options = config["score_talking_head"]
-    flags = ["--engine", options["engine"], "--frames", str(options["frames"])]
-    if options["engine"] == "face_presence":
-        for name in ("detector", "min_score", "min_face"):
-            flags += [f"--{name.replace('_', '-')}", str(options[name])]
-    else:
-        for name in ("question", "answer", "dtype"):
-            flags += [f"--{name}", str(options[name])]
-    return shlex.join(flags)
-
-
-def transcribe_flags():
-    """The options of the transcription engine that is in use."""
-    options = config["transcribe"]
-    flags = ["--engine", options["engine"]]
-    if options["compute_type"] != "auto":
-        flags += ["--compute-type", options["compute_type"]]
-    names = ["beam_size", "language", "max_seconds"]
-    if options["engine"] == "faster_whisper":
-        names += ["vad_threshold", "vad_min_silence_ms", "vad_pad_ms"]
-    else:
-        names += ["vad_onset", "vad_offset"]
-    for name in names:
-        if options[name] is not None:
-            flags += [f"--{name.replace('_', '-')}", str(options[name])]
-    for language in options["languages"] or []:
-        flags += ["--wanted", language]
-    return shlex.join(flags)
-
-
 def category_flags():
     """--category for each that is wanted; none when all are."""
     options = config["filter_categories"]
     wanted = options["categories"] if options["enabled"] else []
     return shlex.join(flag for category in wanted for flag in ("--category", category))
-
-
-def service_flag():
-    """The address, pace and prices of the service that make_prompts asks.
-
-    No param: a clip that was answered is not asked again because a server moved.
-    """
-    service = json.dumps(prompt_options.service_of(config["make_prompts"]))
-    return shlex.join(["--service", service]).replace("{", "{{").replace("}", "}}")
 
 
 def summary_layout():

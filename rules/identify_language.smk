@@ -20,16 +20,8 @@ rule identify_language:
     resources:
         **resources_for("identify_language"),
     params:
-        engine=config["identify_language"]["engine"],
-        model=model_param("identify_language"),
-        version=VERSIONS["identify_language"],
-        receipt=receipt_flag,
+        **score_params("identify_language"),
     message:
         "Identifying languages: {wildcards.track}/{wildcards.shard}"
     shell:
-        f"{script('identify_language', 'lm')}"
-        " --track {wildcards.track} --shard={wildcards.shard:q}"
-        " --transcripts {input.transcripts:q} --clips {input.clips:q}"
-        " --engine {params.engine} {params.receipt:q}"
-        f" {speed_flags('identify_language')}"
-        " --output {output.scores:q} --stats {output.stats:q} > {log:q} 2>&1"
+        score_shell("identify_language", "lm")

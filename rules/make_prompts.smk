@@ -25,22 +25,8 @@ rule make_prompts:
         # (concurrency, requests a minute) are the service's, not a shard's.
         api=int(config["make_prompts"]["engine"] == "openai"),
     params:
-        engine=config["make_prompts"]["engine"],
-        settings=literal(json.dumps(prompt_options.settings_of(config["make_prompts"]))),
-        model=model_param("make_prompts"),
-        gate=gate_param("make_prompts"),
-        scores=lambda wildcards, input: score_flags(input),
-        version=VERSIONS["make_prompts"],
-        receipt=receipt_flag,
+        **score_params("make_prompts"),
     message:
         "Making prompts: {wildcards.track}/{wildcards.shard}"
     shell:
-        f"{script('make_prompts', 'lm')}"
-        " --track {wildcards.track} --shard={wildcards.shard:q}"
-        " --transcripts {input.transcripts:q} --clips {input.clips:q}"
-        " {params.scores:q} --gate {params.gate:q} {params.receipt:q}"
-        " --engine {params.engine} --settings {params.settings:q}"
-        f" {service_flag()}"
-        " --threads {threads}"
-        f" {speed_flags('make_prompts')}"
-        " --output {output.scores:q} --stats {output.stats:q} > {log:q} 2>&1"
+        score_shell("make_prompts", "lm")

@@ -23,23 +23,9 @@ rule score_active_speaker:
     resources:
         **resources_for("score_active_speaker"),
     params:
-        mode=config["mode"],
-        detector=config["score_active_speaker"]["detector"],
-        videos=lambda wildcards: config["tracks"][wildcards.track]["videos"],
-        model=model_param("score_active_speaker"),
+        **score_params("score_active_speaker"),
         detector_model=model_param("score_active_speaker:detector"),
-        gate=gate_param("score_active_speaker"),
-        scores=lambda wildcards, input: score_flags(input),
-        version=VERSIONS["score_active_speaker"],
     message:
         "Looking for active speakers: {wildcards.track}/{wildcards.shard}"
     shell:
-        f"{script('score_active_speaker', 'asd')}"
-        " --track {wildcards.track} --shard={wildcards.shard:q}"
-        " --transcripts {input.transcripts:q} --clips {input.clips:q}"
-        " --videos {params.videos:q} {params.scores:q} --gate {params.gate:q}"
-        " --receipt {input.receipt:q} --detector {params.detector}"
-        " --detector-receipt {input.detector:q}"
-        " --mode {params.mode} --threads {threads}"
-        f" {speed_flags('score_active_speaker')}"
-        " --output {output.scores:q} --stats {output.stats:q} > {log:q} 2>&1"
+        score_shell("score_active_speaker", "asd")

@@ -21,24 +21,8 @@ rule score_lm_loss:
     resources:
         **resources_for("score_lm_loss"),
     params:
-        mode=config["mode"],
-        model=model_param("score_lm_loss"),
-        dtype=config["score_lm_loss"]["dtype"],
-        context=optional_flag("--max-context-tokens", config["score_lm_loss"]["max_context_tokens"]),
-        prompts=literal(json.dumps(config["score_lm_loss"]["prompts"])),
-        gate=gate_param("score_lm_loss"),
-        scores=lambda wildcards, input: score_flags(input),
-        version=VERSIONS["score_lm_loss"],
-        receipt=receipt_flag,
+        **score_params("score_lm_loss"),
     message:
         "Scoring language-model loss: {wildcards.track}/{wildcards.shard}"
     shell:
-        f"{script('score_lm_loss', 'lm')}"
-        " --track {wildcards.track} --shard={wildcards.shard:q}"
-        " --transcripts {input.transcripts:q} --clips {input.clips:q}"
-        " {params.scores:q} --gate {params.gate:q} {params.receipt:q}"
-        " --mode {params.mode} --dtype {params.dtype} --prompts {params.prompts:q}"
-        " {params.context}"
-        " --threads {threads}"
-        f" {speed_flags('score_lm_loss')}"
-        " --output {output.scores:q} --stats {output.stats:q} > {log:q} 2>&1"
+        score_shell("score_lm_loss", "lm")

@@ -20,22 +20,8 @@ rule score_talking_head:
     resources:
         **resources_for("score_talking_head"),
     params:
-        mode=config["mode"],
-        engine=literal(talking_head_flags()),
-        videos=lambda wildcards: config["tracks"][wildcards.track]["videos"],
-        model=model_param("score_talking_head"),
-        gate=gate_param("score_talking_head"),
-        scores=lambda wildcards, input: score_flags(input),
-        version=VERSIONS["score_talking_head"],
-        receipt=receipt_flag,
+        **score_params("score_talking_head"),
     message:
         "Looking for talking heads: {wildcards.track}/{wildcards.shard}"
     shell:
-        f"{script('score_talking_head', 'vlm')}"
-        " --track {wildcards.track} --shard={wildcards.shard:q}"
-        " --clips {input.clips:q} --videos {params.videos:q}"
-        " {params.scores:q} --gate {params.gate:q} {params.receipt:q}"
-        " --mode {params.mode} {params.engine}"
-        " --threads {threads}"
-        f" {speed_flags('score_talking_head')}"
-        " --output {output.scores:q} --stats {output.stats:q} > {log:q} 2>&1"
+        score_shell("score_talking_head", "vlm")

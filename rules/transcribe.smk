@@ -20,21 +20,9 @@ rule transcribe:
     resources:
         **resources_for("transcribe"),
     params:
-        mode=config["mode"],
-        engine=literal(transcribe_flags()),
-        videos=config["tracks"]["sft"]["videos"],
-        model=model_param("transcribe"),
+        **score_params("transcribe"),
         align_model=model_param("transcribe:align"),
-        version=VERSIONS["transcribe"],
-        receipt=receipt_flag,
-        align=lambda wildcards, input: [f"--align-receipt={input.align}"] if input.align else [],
     message:
         "Transcribing: {wildcards.shard}"
     shell:
-        f"{script('transcribe', 'asr')}"
-        " --track sft --shard={wildcards.shard:q}"
-        " --records {input.records:q} --videos {params.videos:q}"
-        " {params.receipt:q} {params.align:q} --mode {params.mode} {params.engine}"
-        " --threads {threads}"
-        f" {speed_flags('transcribe')}"
-        " --transcripts {output.transcripts:q} --stats {output.stats:q} > {log:q} 2>&1"
+        score_shell("transcribe", "asr", "sft", "--transcripts {output.transcripts:q}")

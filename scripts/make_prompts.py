@@ -4,23 +4,25 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli
 from livecc.make_prompts.settings import ENGINES
-from livecc.make_prompts.shard import score_shard
+from livecc.make_prompts.shard import prepare
 from livecc.models import read_receipt
+from livecc.scoring import ScoreJob
 
 
-def main(options: argparse.Namespace) -> None:
-    score_shard(
+def job(options: argparse.Namespace) -> ScoreJob[Any]:
+    return prepare(
         track=options.track,
         shard=options.shard,
         transcripts=options.transcripts,
         clips=options.clips,
         scores=dict(options.score),
-        gate=options.gate,
+        gate=cli.gate_of(options),
         engine=options.engine,
         settings=options.settings,
         service=options.service,
@@ -28,12 +30,10 @@ def main(options: argparse.Namespace) -> None:
         device=options.device,
         threads=options.threads,
         cache=options.cache,
-        output=options.output,
-        stats=options.stats,
     )
 
 
-if __name__ == "__main__":
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="settings_of and service_of in livecc/make_prompts/settings.py make --settings and "
@@ -58,4 +58,8 @@ if __name__ == "__main__":
         help="options that do not: address, pace, prices",
     )
     parser.add_argument("--receipt", type=Path, help="receipt of the model (transformers)")
-    cli.run(main, parser)
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run_job(job, parser())

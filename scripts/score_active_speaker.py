@@ -4,22 +4,24 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli
-from livecc.score_active_speaker.shard import score_shard
+from livecc.score_active_speaker.shard import prepare
+from livecc.scoring import ScoreJob
 
 
-def main(options: argparse.Namespace) -> None:
-    score_shard(
+def job(options: argparse.Namespace) -> ScoreJob[Any]:
+    return prepare(
         track=options.track,
         shard=options.shard,
         transcripts=options.transcripts,
         clips=options.clips,
         videos=options.videos,
         scores=dict(options.score),
-        gate=options.gate,
+        gate=cli.gate_of(options),
         receipt=options.receipt,
         detector=options.detector,
         detector_receipt=options.detector_receipt,
@@ -27,13 +29,10 @@ def main(options: argparse.Namespace) -> None:
         mode=options.mode,
         device=options.device,
         threads=options.threads,
-        cache=options.cache,
-        output=options.output,
-        stats=options.stats,
     )
 
 
-if __name__ == "__main__":
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     cli.add_scoring(parser)
     cli.add_transcripts(parser)
@@ -47,4 +46,8 @@ if __name__ == "__main__":
         "--detector-receipt", required=True, type=Path, help="receipt of the face detector"
     )
     parser.add_argument("--decode-timeout-seconds", type=float, default=300)
-    cli.run(main, parser)
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run_job(job, parser())

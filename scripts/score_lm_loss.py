@@ -4,23 +4,25 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli
 from livecc.models import read_receipt
 from livecc.score_lm_loss.prompts import PAPER_PROMPTS, Prompts
-from livecc.score_lm_loss.shard import score_shard
+from livecc.score_lm_loss.shard import prepare
+from livecc.scoring import ScoreJob
 
 
-def main(options: argparse.Namespace) -> None:
-    score_shard(
+def job(options: argparse.Namespace) -> ScoreJob[Any]:
+    return prepare(
         track=options.track,
         shard=options.shard,
         transcripts=options.transcripts,
         clips=options.clips,
         scores=dict(options.score),
-        gate=options.gate,
+        gate=cli.gate_of(options),
         model=read_receipt(options.receipt),
         mode=options.mode,
         device=options.device,
@@ -29,13 +31,10 @@ def main(options: argparse.Namespace) -> None:
         prompts=Prompts(**options.prompts) if options.prompts else PAPER_PROMPTS,
         max_context_tokens=options.max_context_tokens,
         tokens_per_batch=options.tokens_per_batch,
-        cache=options.cache,
-        output=options.output,
-        stats=options.stats,
     )
 
 
-if __name__ == "__main__":
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     cli.add_scoring(parser)
     cli.add_transcripts(parser)
@@ -49,4 +48,8 @@ if __name__ == "__main__":
     )
     parser.add_argument("--max-context-tokens", type=int, help="default: what the model allows")
     parser.add_argument("--tokens-per-batch", type=int, help="default: what suits the device")
-    cli.run(main, parser)
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run_job(job, parser())

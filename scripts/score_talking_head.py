@@ -4,15 +4,17 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli
 from livecc.models import read_receipt
-from livecc.score_talking_head.shard import score_shard
+from livecc.score_talking_head.shard import prepare
+from livecc.scoring import ScoreJob
 
 
-def main(options: argparse.Namespace) -> None:
+def job(options: argparse.Namespace) -> ScoreJob[Any]:
     if options.engine == "face_presence":
         engine_options = {
             "frames": options.frames,
@@ -29,13 +31,13 @@ def main(options: argparse.Namespace) -> None:
             "dtype": options.dtype,
         }
         batch = {"batch_size": options.videos_per_batch}
-    score_shard(
+    return prepare(
         track=options.track,
         shard=options.shard,
         clips=options.clips,
         videos=options.videos,
         scores=dict(options.score),
-        gate=options.gate,
+        gate=cli.gate_of(options),
         engine=options.engine,
         options={name: value for name, value in engine_options.items() if value is not None},
         batch=batch,
@@ -44,13 +46,10 @@ def main(options: argparse.Namespace) -> None:
         mode=options.mode,
         device=options.device,
         threads=options.threads,
-        cache=options.cache,
-        output=options.output,
-        stats=options.stats,
     )
 
 
-if __name__ == "__main__":
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     cli.add_scoring(parser)
     cli.add_gate(parser)
@@ -70,4 +69,8 @@ if __name__ == "__main__":
     group.add_argument("--dtype", choices=["auto", "float32", "bfloat16", "float16"])
     group.add_argument("--videos-per-batch", type=int, default=64)
     parser.add_argument("--decode-timeout-seconds", type=float, default=60)
-    cli.run(main, parser)
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run_job(job, parser())

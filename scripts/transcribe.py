@@ -4,16 +4,18 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from livecc import cli
 from livecc.files import read_json
 from livecc.models import read_receipt
-from livecc.transcribe.shard import score_shard
+from livecc.scoring import ScoreJob
+from livecc.transcribe.shard import prepare
 
 
-def main(options: argparse.Namespace) -> None:
+def job(options: argparse.Namespace) -> ScoreJob[Any]:
     engine_options = {
         "compute_type": options.compute_type,
         "beam_size": options.beam_size,
@@ -29,7 +31,7 @@ def main(options: argparse.Namespace) -> None:
         }
     else:
         engine_options |= {"vad_onset": options.vad_onset, "vad_offset": options.vad_offset}
-    score_shard(
+    return prepare(
         track=options.track,
         shard=options.shard,
         records=options.records,
@@ -44,13 +46,10 @@ def main(options: argparse.Namespace) -> None:
         mode=options.mode,
         device=options.device,
         threads=options.threads,
-        cache=options.cache,
-        output=options.transcripts,
-        stats=options.stats,
     )
 
 
-if __name__ == "__main__":
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     cli.add_shard(parser)
     parser.add_argument("--records", required=True, type=Path, metavar="PARQUET")
@@ -83,6 +82,10 @@ if __name__ == "__main__":
         "--align-receipt", type=Path, help="receipt of the alignment model; default: by language"
     )
     cli.add_device(parser)
-    parser.add_argument("--transcripts", required=True, type=Path, metavar="JSONL")
+    parser.add_argument("--transcripts", required=True, type=Path, metavar="JSONL", dest="output")
     parser.add_argument("--stats", required=True, type=Path, metavar="JSON")
-    cli.run(main, parser)
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run_job(job, parser())

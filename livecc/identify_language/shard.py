@@ -7,11 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 from livecc.device import prepare_torch, resolve_device
-from livecc.fingerprint import content_key, fingerprint
+from livecc.fingerprint import content_key
 from livecc.identify_language import load
-from livecc.score_cache import ScoreCache
 from livecc.score_tables import candidates, transcripts_with_clips
-from livecc.scoring import Engine, Item, Row, StageStats, ok, score_items
+from livecc.scoring import Engine, Item, Row, ScoreJob, ok
 from livecc.versions import VERSIONS
 
 STAGE = "identify_language"
@@ -20,7 +19,7 @@ DECIMALS = 4
 _CLIPS_PER_BATCH = 2_048
 
 
-def score_shard(
+def prepare(
     *,
     track: str,
     shard: str,
@@ -31,15 +30,15 @@ def score_shard(
     device: str,
     threads: int,
     tokens_per_batch: int | None,
-    cache: Path,
-    output: Path,
-    stats: Path,
-) -> None:
-    """Write the table `identify_language` of all clips; `model` is (folder, digest) or None."""
+) -> ScoreJob[str]:
+    """The job that makes the table `identify_language` of all clips.
+
+    `model` is (folder, digest) or None.
+    """
     folder, digest = model or (None, None)
-    settings = fingerprint(version=VERSIONS[STAGE], engine=engine, model=digest)
+    settings = {"version": VERSIONS[STAGE], "engine": engine, "model": digest}
     device = "cpu" if folder is None else resolve_device(device)
-    job = StageStats(STAGE, track, shard, details={"device": device, "engine": engine})
+    details = {"device": device, "engine": engine}
 
     def items() -> Iterator[Item[str]]:
         for transcript, group in transcripts_with_clips(transcripts, candidates(clips, {}, {})):
@@ -67,5 +66,4 @@ def score_shard(
 
         return run
 
-    with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
-        score_items(items, score_cache, load_engine, job, output, stats)
+    return ScoreJob(STAGE, track, shard, settings, items, load_engine, details)

@@ -15,17 +15,17 @@ from livecc.fingerprint import content_key, fingerprint
 from livecc.make_prompts.leaks import words_of
 from livecc.make_prompts.settings import ENGINES, ChatOptions, Question, Service
 from livecc.make_prompts.spending import Spending
-from livecc.score_cache import ScoreCache
 from livecc.score_tables import candidates, transcripts_with_clips
-from livecc.scoring import Engine, Item, Row, StageStats, failed, score_items
+from livecc.scoring import Engine, Item, Row, ScoreJob, failed
 from livecc.versions import VERSIONS
 
 log = logging.getLogger(__name__)
 
 STAGE = "make_prompts"
+_SPENT = ("requests", "input_tokens", "output_tokens", "cost")
 
 
-def score_shard(
+def prepare(
     *,
     track: str,
     shard: str,
@@ -40,14 +40,12 @@ def score_shard(
     device: str,
     threads: int,
     cache: Path,
-    output: Path,
-    stats: Path,
-) -> None:
-    """Write the table `make_prompts` of the clips inside the gate.
+) -> ScoreJob[str]:
+    """The job that makes the table `make_prompts` of the clips inside the gate.
 
     `settings` and `service` are those of `livecc.make_prompts.settings`; `model` is the (folder,
-    digest) of a local model. Raises LiveccError when no clip can be answered, or `max_cost` is
-    reached; answers so far are kept.
+    digest) of a local model; `cache` is where spending is kept, beside the answers. The job raises
+    LiveccError when no clip can be answered, or `max_cost` is reached; answers so far are kept.
     """
     if engine not in ENGINES:
         raise LiveccError(f"engine {engine!r}: must be one of {', '.join(ENGINES)}")
@@ -61,9 +59,14 @@ def score_shard(
         device = resolve_device(device)
         settings["dtype"] = resolve_dtype(settings["dtype"], device)
         details["device"] = device
-    name = fingerprint(version=VERSIONS[STAGE], engine=engine, model=digest, settings=settings)
-    writer = f"{track}.{shard}"
-    job = StageStats(STAGE, track, shard, details=details)
+    parts = {"version": VERSIONS[STAGE], "engine": engine, "model": digest, "settings": settings}
+    spending = Spending(
+        cache / STAGE / fingerprint(**parts) / "spending",
+        f"{track}.{shard}",
+        service.get("max_cost"),
+    )
+    if engine == "openai":
+        details |= spending.of_shard()
 
     def items() -> Iterator[Item[str]]:
         rows = candidates(clips, scores, gate)
@@ -72,37 +75,31 @@ def score_shard(
                 text = transcript.text(clip.first_word, clip.last_word)
                 yield Item(clip.id, content_key(text), text)
 
-    # All scores are looked through, however many: an answer that is overlooked is paid for again.
-    with (
-        ScoreCache(cache, STAGE, name, writer, look_everywhere=True) as score_cache,
-        Spending(score_cache.folder / "spending", writer, service.get("max_cost")) as spending,
-    ):
-        if engine == "openai":
-            job.details |= spending.of_shard()
+    def load_engine() -> Engine[str]:
+        if engine == "template":
+            ask: Engine[str] = _template_engine(settings)
+        elif engine == "openai":
+            ask = _service_engine(settings, service, spending)
+        else:
+            assert model is not None
+            prepare_torch(device, threads)
+            ask = _local_engine(model[0], settings, service, device)
 
-        def load_engine() -> Engine[str]:
-            if engine == "template":
-                ask: Engine[str] = _template_engine(settings)
-            elif engine == "openai":
-                ask = _service_engine(settings, service, spending)
-            else:
-                assert model is not None
-                prepare_torch(device, threads)
-                ask = _local_engine(model[0], settings, service, device)
-
-            def run(missing: Iterator[Item[str]]) -> Iterator[Sequence[tuple[str, Row]]]:
+        def run(missing: Iterator[Item[str]]) -> Iterator[Sequence[tuple[str, Row]]]:
+            with spending:
                 yield from _with_words(ask, engine, missing)
-                if engine == "openai":
-                    job.details |= spending.of_shard()
+            if engine == "openai":
+                details.update(spending.of_shard())
+                log.info(
+                    "this shard so far: %d requests, %d input and %d output tokens, "
+                    "cost about %.4f",
+                    *(details[name] for name in _SPENT),
+                )
 
-            return run
+        return run
 
-        score_items(items, score_cache, load_engine, job, output, stats)
-    if engine == "openai":
-        log.info(
-            "this shard so far: %d requests, %d input and %d output tokens, cost about %.4f",
-            *(details[name] for name in ("requests", "input_tokens", "output_tokens", "cost")),
-        )
+    # All scores are looked through, however many: an answer that is overlooked is paid for again.
+    return ScoreJob(STAGE, track, shard, parts, items, load_engine, details, look_everywhere=True)
 
 
 def _template_engine(settings: Mapping[str, Any]) -> Engine[str]:

@@ -9,14 +9,12 @@ from typing import Any
 
 from livecc.device import prepare_torch, resolve_device
 from livecc.faces import load_detector
-from livecc.fingerprint import fingerprint
 from livecc.media.content import file_key
 from livecc.models import MissingModelError, read_receipt
 from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request, Result
 from livecc.score_active_speaker.speaker import Speaker
-from livecc.score_cache import ScoreCache
 from livecc.score_tables import candidates, transcripts_with_clips
-from livecc.scoring import Engine, Item, Row, StageStats, failed, ok, score_items
+from livecc.scoring import Engine, Item, Row, ScoreJob, failed, ok
 from livecc.versions import VERSIONS
 
 log = logging.getLogger(__name__)
@@ -24,7 +22,7 @@ log = logging.getLogger(__name__)
 STAGE = "score_active_speaker"
 
 
-def score_shard(
+def prepare(
     *,
     track: str,
     shard: str,
@@ -40,17 +38,14 @@ def score_shard(
     mode: str,
     device: str,
     threads: int,
-    cache: Path,
-    output: Path,
-    stats: Path,
-) -> None:
-    """Write the table `score_active_speaker` of the clips inside the gate.
+) -> ScoreJob[Request]:
+    """The job that makes the table `score_active_speaker` of the clips inside the gate.
 
     `videos` is the folder that the records' paths are relative to. When a receipt says that its
     weights could not be had, every clip gets a row that says so, and none is kept in the cache.
     """
     network_device = resolve_device(device)
-    job = StageStats(STAGE, track, shard, details={"device": network_device, "detector": detector})
+    details: dict[str, Any] = {"device": network_device, "detector": detector}
     missing = ""
     digests: list[str] = []
     folders: list[Path] = []
@@ -62,9 +57,13 @@ def score_shard(
     except MissingModelError as error:
         missing = str(error)
         log.warning("%s %s/%s: no clip can be scored: %s", STAGE, track, shard, missing)
-    settings = fingerprint(
-        version=VERSIONS[STAGE], models=digests, detector=detector, mode=mode, missing=bool(missing)
-    )
+    settings = {
+        "version": VERSIONS[STAGE],
+        "models": digests,
+        "detector": detector,
+        "mode": mode,
+        "missing": bool(missing),
+    }
 
     def items() -> Iterator[Item[Request]]:
         rows = candidates(clips, scores, gate)
@@ -92,12 +91,11 @@ def score_shard(
             for results in scorer.score(item.payload for item in wanted):
                 yield [(result.id, _row(result)) for result in results]
             parts = {part: round(seconds, 2) for part, seconds in scorer.seconds.items()}
-            job.details["seconds"] = parts
+            details["seconds"] = parts
 
         return run
 
-    with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
-        score_items(items, score_cache, load_engine, job, output, stats)
+    return ScoreJob(STAGE, track, shard, settings, items, load_engine, details)
 
 
 def _detector_device(device: str) -> str:

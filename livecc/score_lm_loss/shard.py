@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from livecc.device import prepare_torch, resolve_device, resolve_dtype
-from livecc.fingerprint import PrefixHash, fingerprint
+from livecc.fingerprint import PrefixHash
 from livecc.records import Clip, Transcript
-from livecc.score_cache import ScoreCache
 from livecc.score_lm_loss.engine import LossEngine, LossResult
 from livecc.score_lm_loss.prompts import LossRequest, Prompts
 from livecc.score_tables import candidates, transcripts_with_clips
-from livecc.scoring import Engine, Item, Row, StageStats, failed, ok, score_items
+from livecc.scoring import Engine, Item, Row, ScoreJob, failed, ok
 from livecc.versions import VERSIONS
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ DECIMALS = 4
 Payload = tuple[Transcript, Clip]
 
 
-def score_shard(
+def prepare(
     *,
     track: str,
     shard: str,
@@ -45,11 +44,8 @@ def score_shard(
     prompts: Prompts,
     max_context_tokens: int | None,
     tokens_per_batch: int | None,
-    cache: Path,
-    output: Path,
-    stats: Path,
-) -> None:
-    """Write the table `score_lm_loss` of the clips inside the gate.
+) -> ScoreJob[Payload]:
+    """The job that makes the table `score_lm_loss` of the clips inside the gate.
 
     `model` is (folder, digest). In the pre-training track the prompt holds what was said before the
     clip; in SFT it does not, as in the paper.
@@ -58,14 +54,14 @@ def score_shard(
     folder, digest = model
     device = resolve_device(device)
     dtype = resolve_dtype(dtype, device)
-    settings = fingerprint(
-        version=VERSIONS[STAGE],
-        model=digest,
-        mode=mode,
-        dtype=dtype,
-        prompts=asdict(prompts),
-        max_context_tokens=max_context_tokens,
-    )
+    settings = {
+        "version": VERSIONS[STAGE],
+        "model": digest,
+        "mode": mode,
+        "dtype": dtype,
+        "prompts": asdict(prompts),
+        "max_context_tokens": max_context_tokens,
+    }
 
     def items() -> Iterator[Item[Payload]]:
         rows = candidates(clips, scores, gate)
@@ -92,9 +88,8 @@ def score_shard(
 
         return run
 
-    job = StageStats(STAGE, track, shard, details={"device": device, "dtype": dtype})
-    with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
-        score_items(items, score_cache, load_engine, job, output, stats)
+    details = {"device": device, "dtype": dtype}
+    return ScoreJob(STAGE, track, shard, settings, items, load_engine, details)
 
 
 def _items(

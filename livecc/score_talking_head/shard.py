@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from livecc.device import prepare_torch, resolve_device, resolve_dtype
-from livecc.fingerprint import fingerprint
 from livecc.media.content import file_key
-from livecc.score_cache import ScoreCache
 from livecc.score_tables import candidates
 from livecc.score_talking_head import (
     DecodeOptions,
@@ -18,7 +16,7 @@ from livecc.score_talking_head import (
     load,
     options_of,
 )
-from livecc.scoring import Engine, Item, StageStats, failed, ok, score_items
+from livecc.scoring import Engine, Item, ScoreJob, failed, ok
 from livecc.scoring import Row as TableRow
 from livecc.versions import VERSIONS
 
@@ -27,7 +25,7 @@ STAGE = "score_talking_head"
 DECIMALS = 4
 
 
-def score_shard(
+def prepare(
     *,
     track: str,
     shard: str,
@@ -43,11 +41,8 @@ def score_shard(
     mode: str,
     device: str,
     threads: int,
-    cache: Path,
-    output: Path,
-    stats: Path,
-) -> None:
-    """Write the table `score_talking_head` of the videos that have a clip inside the gate.
+) -> ScoreJob[Path]:
+    """The job that makes the table `score_talking_head` of the videos with a clip in the gate.
 
     `videos` is the folder that the records' paths are relative to, `model` is (folder, digest).
     `options` are the engine's that change its numbers, `batch` those that do not.
@@ -60,10 +55,14 @@ def score_shard(
     if engine == "qwen2_vl":
         options = {**options, "dtype": resolve_dtype(options.get("dtype", "auto"), device)}
     chosen = fingerprint_options(options_of(engine, options))
-    settings = fingerprint(
-        version=VERSIONS[STAGE], engine=engine, model=digest, mode=mode, options=chosen
-    )
-    job = StageStats(STAGE, track, shard, details={"device": device, "engine": engine})
+    settings = {
+        "version": VERSIONS[STAGE],
+        "engine": engine,
+        "model": digest,
+        "mode": mode,
+        "options": chosen,
+    }
+    details = {"device": device, "engine": engine}
 
     def items() -> Iterator[Item[Path]]:
         seen: set[str] = set()
@@ -96,8 +95,7 @@ def score_shard(
 
         return run
 
-    with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
-        score_items(items, score_cache, load_engine, job, output, stats)
+    return ScoreJob(STAGE, track, shard, settings, items, load_engine, details)
 
 
 def _row(row: Row[str]) -> TableRow:

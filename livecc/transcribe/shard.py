@@ -12,10 +12,8 @@ import orjson
 
 from livecc.device import prepare_torch, resolve_device
 from livecc.files import open_atomic, read_row_batches
-from livecc.fingerprint import fingerprint
 from livecc.media.content import file_key
-from livecc.score_cache import ScoreCache
-from livecc.scoring import Engine, Item, Row, StageStats, failed, ok, score_items
+from livecc.scoring import Engine, Item, Row, ScoreJob, failed, ok
 from livecc.transcribe import (
     DecodeOptions,
     Transcription,
@@ -54,7 +52,7 @@ COLUMNS = (
 )
 
 
-def score_shard(
+def prepare(
     *,
     track: str,
     shard: str,
@@ -70,11 +68,8 @@ def score_shard(
     mode: str,
     device: str,
     threads: int,
-    cache: Path,
-    output: Path,
-    stats: Path,
-) -> None:
-    """Write a transcript, one JSON object a line, for each record with status ok, in their order.
+) -> ScoreJob[Path]:
+    """The job that writes a transcript, a line of JSON, for each record with status ok, in order.
 
     `records` is the table of B1; `videos` is the folder that its paths are relative to. `model` and
     `align_model` are (folder, digest). `options` are the engine's that change its words, without
@@ -83,16 +78,15 @@ def score_shard(
     folder, digest = model
     device = resolve_device(device, by_torch=engine == "whisperx")
     options = {"compute_type": COMPUTE_TYPES[device], **options}
-    settings = fingerprint(
-        version=VERSIONS[STAGE],
-        engine=engine,
-        model=digest,
-        align_model=align_model and align_model[1],
-        mode=mode,
-        options=fingerprint_options(options_of(engine, options)),
-    )
+    settings = {
+        "version": VERSIONS[STAGE],
+        "engine": engine,
+        "model": digest,
+        "align_model": align_model and align_model[1],
+        "mode": mode,
+        "options": fingerprint_options(options_of(engine, options)),
+    }
     details = {"device": device, "engine": engine, "compute_type": options["compute_type"]}
-    job = StageStats(STAGE, track, shard, details=details)
 
     def items() -> Iterator[Item[Path]]:
         for record in _going_on(records):
@@ -132,8 +126,7 @@ def score_shard(
     def write(path: Path, rows: Iterable[tuple[str, Row]]) -> None:
         _write(path, zip(_going_on(records), rows, strict=True), details)
 
-    with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
-        score_items(items, score_cache, load_engine, job, output, stats, write)
+    return ScoreJob(STAGE, track, shard, settings, items, load_engine, details, write)
 
 
 def _going_on(records: Path) -> Iterator[dict[str, Any]]:

@@ -15,8 +15,9 @@ from chat_server import KEY
 from livecc.config import DEFAULTS_FILE, REPOSITORY, read_yaml
 from livecc.files import open_atomic, read_json, read_rows, write_table
 from livecc.make_prompts import settings as options
-from livecc.make_prompts.shard import score_shard
+from livecc.make_prompts.shard import prepare
 from livecc.records import Transcript, clip_id
+from livecc.scoring import Outcome, run_job
 from livecc.tables import schema
 
 _SPOKEN = (
@@ -83,7 +84,7 @@ class Shard:
         cache: Path | None = None,
     ) -> list[dict[str, Any]]:
         """Run in this process; returns the rows of the table."""
-        score_shard(
+        job = prepare(
             track="sft",
             shard=self.name,
             transcripts=self.transcripts,
@@ -97,9 +98,8 @@ class Shard:
             device="cpu",
             threads=1,
             cache=cache or self.folder / "cache",
-            output=self.output,
-            stats=self.stats_file,
         )
+        run_job(job, Outcome(cache or self.folder / "cache", self.output, self.stats_file))
         return self.rows()
 
     def rows(self) -> list[dict[str, Any]]:

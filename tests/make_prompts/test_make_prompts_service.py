@@ -255,10 +255,11 @@ def test_clip_without_words_is_not_asked_about(
 
 def test_gate_keeps_clips_out(server: ChatServer, pointing: Pointing, shard: Shard) -> None:
     from livecc.make_prompts import settings as options
-    from livecc.make_prompts.shard import score_shard
+    from livecc.make_prompts.shard import prepare
+    from livecc.scoring import Outcome, run_job
 
     values = pointing()
-    score_shard(
+    job = prepare(
         track="sft",
         shard="one",
         transcripts=shard.transcripts,
@@ -272,9 +273,8 @@ def test_gate_keeps_clips_out(server: ChatServer, pointing: Pointing, shard: Sha
         device="cpu",
         threads=1,
         cache=shard.folder / "cache",
-        output=shard.output,
-        stats=shard.stats_file,
     )
+    run_job(job, Outcome(shard.folder / "cache", shard.output, shard.stats_file))
     assert server.count() == 0
     assert shard.stats()["items"] == 0
 

@@ -17,7 +17,8 @@ from livecc import models
 from livecc.files import write_bytes, write_json, write_table
 from livecc.records import Transcript, clip_row
 from livecc.score_active_speaker.network import FILE_NAME, LightASD
-from livecc.score_active_speaker.shard import STAGE, score_shard
+from livecc.score_active_speaker.shard import STAGE, prepare
+from livecc.scoring import Outcome, run_job
 from livecc.tables import schema
 
 WORDS = ("and", "so", "on")
@@ -68,7 +69,9 @@ def shard(tmp_path: Path, fetched_model: Any) -> dict[str, Any]:
 
 
 def run(shard: dict[str, Any], **changed: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    score_shard(**{**shard, **changed})
+    arguments = {**shard, **changed}
+    outcome = Outcome(*(arguments.pop(name) for name in ("cache", "output", "stats")))
+    run_job(prepare(**arguments), outcome)
     return pd.read_parquet(shard["output"]), json.loads(shard["stats"].read_text())
 
 
