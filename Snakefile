@@ -1,6 +1,7 @@
 # LiveCC data workflow: video records in, LiveCC training files out.
 #
 #   snakemake --configfile my.yaml --cores all             everything
+#   snakemake --configfile my.yaml --cores all plan        what that would do, and what it costs
 #   snakemake --configfile my.yaml --cores all fetch_models
 #
 # README.md says how to start, docs/architecture.md how the parts fit together.
@@ -27,6 +28,7 @@ include: "rules/make_prompts.smk"
 include: "rules/select_samples.smk"
 include: "rules/merge_samples.smk"
 include: "rules/summarize.smk"
+include: "rules/plan.smk"
 
 
 rule all:

@@ -35,6 +35,11 @@ TRACK_STAGES: dict[str, tuple[str, ...]] = {
     "pretrain": ("identify_language", "score_lm_loss", "score_talking_head"),
     "sft": ("identify_language", "score_lm_loss", "score_active_speaker", "make_prompts"),
 }
+#: Track -> the stages that can make its clips, in order.
+CLIP_STAGES: dict[str, tuple[str, ...]] = {
+    "pretrain": ("clip_captions",),
+    "sft": ("filter_categories", "transcribe", "import_transcripts", "clip_transcripts"),
+}
 #: Score stage -> the rule of a selection that its score decides.
 STAGE_RULE = {
     "identify_language": "language",

@@ -12,7 +12,7 @@ process on another machine computes the same one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,15 @@ from livecc.thresholds import covers
 
 @dataclass(frozen=True)
 class Coverage:
-    """The gate of a shard's scores, the token of their job, and how many items failed."""
+    """The gate of a shard's scores, the token of their job, and how many items failed.
+
+    `settings` is what made the scores, to tell later what has changed.
+    """
 
     gate: dict[str, Any]
     token: str
     failed: int
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def read_coverage(path: Path) -> Coverage | None:

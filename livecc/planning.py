@@ -33,13 +33,16 @@ class Work:
     missing: int
     #: Different contents among the missing: what the engine is given, once each.
     to_score: int
+    device: str
+    fingerprint: str
 
 
 def prepare(stage: str, arguments: list[str]) -> tuple[ScoreJob[Any], argparse.Namespace]:
     """The job that a stage's command line would run; raises LiveccError for unusable inputs."""
     parser, job = _script(stage)
-    written = ["--output" if stage != "transcribe" else "--transcripts", "-", "--stats", "-"]
-    options = parser().parse_args([*arguments, *written])
+    # What it writes is asked for, but nothing is written here.
+    written = ["--transcripts" if stage == "transcribe" else "--output", "-", "--stats", "-"]
+    options = parser().parse_args([*written, *arguments])
     return job(options), options
 
 
@@ -54,7 +57,13 @@ def work(stage: str, arguments: list[str]) -> Work:
     known = _known_keys(options.cache, stage, job.fingerprint)
     found = known.found(named, retry_failed=options.retry_failed)
     missing = {key for key, there in zip(named, found, strict=True) if not there}
-    return Work(len(keys), sum(key is None or key in missing for key in keys), len(missing))
+    return Work(
+        items=len(keys),
+        missing=sum(key is None or key in missing for key in keys),
+        to_score=len(missing),
+        device=job.details.get("device", "cpu"),
+        fingerprint=job.fingerprint,
+    )
 
 
 def has_work(

@@ -141,14 +141,11 @@ def run_job(job: ScoreJob[Any], outcome: Outcome) -> StageStats:
             job.write,
             retry_failed=outcome.retry_failed,
         )
-    note_coverage(outcome, stats)
-    return stats
-
-
-def note_coverage(outcome: Outcome, stats: StageStats) -> None:
-    """Note which gate the finished scores are for; the last thing a job does."""
     if outcome.coverage is not None:
-        write_coverage(outcome.coverage, Coverage(dict(outcome.gate), outcome.covers, stats.failed))
+        # The last thing a job does: what is noted is finished.
+        note = Coverage(dict(outcome.gate), outcome.covers, stats.failed, dict(job.settings))
+        write_coverage(outcome.coverage, note)
+    return stats
 
 
 def score_items(

@@ -6,6 +6,7 @@
 import json
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -42,6 +43,7 @@ for reference in OPTIONAL_MODELS:
         Path(config["models_folder"]),
     )
 SCRIPTS = f"{workflow.basedir}/scripts"
+STARTED = time.time()
 
 
 wildcard_constraints:
@@ -167,10 +169,15 @@ def coverage_note(track, stage, shard):
 def score_params(stage):
     """The params of a score rule: all that runs it again when it changes, and nothing else."""
 
-    def covers(wildcards, input):
+    # Snakemake does not compare a param that is made of `input`.
+    def covers(wildcards):
         track = wildcards.get("track", "sft")
-        note = Path(coverage_note(track, stage, wildcards.shard))
-        return planning.covers(config, track, stage, note, input)
+        note = coverage_note(track, stage, wildcards.shard)
+        tables = {}
+        if "gate" in config[stage]:
+            tables["clips"] = f"{RESULTS}/{track}/clips/{wildcards.shard}.parquet"
+            tables["scores"] = earlier_scores(stage)(wildcards)
+        return planning.covers(config, track, stage, Path(note), tables)
 
     return {
         "files": lambda wildcards, input: commands.file_arguments(input),
@@ -216,9 +223,9 @@ def stats_files(track):
 
 
 def show_summary():
-    """Print the summary, when the run made one."""
+    """Print the summary, when this run made one."""
     path = Path(f"{RESULTS}/summary.txt")
-    if path.is_file():
+    if path.is_file() and path.stat().st_mtime >= STARTED:
         print(path.read_text(encoding="utf-8"))
 
 
