@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -41,6 +42,7 @@ SETTINGS_FILE = "settings.json"
 LOCKS_FOLDER = "locks"
 #: How a segment's last line begins, when its job lived to write it.
 JOB_START = b'{"job":'
+_TOKEN = re.compile(r"[0-9a-f]{17}")
 
 
 class ScoreCache:
@@ -164,8 +166,7 @@ class ScoreCache:
             if self._segment is None:
                 self._make_folder(self.folder)
                 self._write_settings()
-                # The time first: segments are read in the order in which they were begun.
-                name = f"{self.writer}.{time.time_ns() // 10**6:011x}{secrets.token_hex(3)}.jsonl"
+                name = _segment_name(self.writer)
                 self._segment = (self.folder / name).open("xb", buffering=0)
             whole = os.fstat(self._segment.fileno()).st_size
             _write_all(self._segment, data)
@@ -224,6 +225,17 @@ class ScoreCache:
 def segments(folder: Path) -> list[Path]:
     """The segments of a fingerprint's folder, from the oldest to the newest of each shard."""
     return sorted(folder.glob("*.jsonl"))
+
+
+def _segment_name(writer: str) -> str:
+    """Its middle part is the time in milliseconds and something random, in hexadecimal digits."""
+    return f"{writer}.{time.time_ns() // 10**6:011x}{secrets.token_hex(3)}.jsonl"
+
+
+def begun(segment: Path) -> float:
+    """When a segment was begun, in seconds since 1970, by its name: a copy has the same."""
+    token = segment.name.rsplit(".", 2)[-2]
+    return int(token[:11], 16) / 1000 if _TOKEN.fullmatch(token) else segment.stat().st_mtime
 
 
 def read_segment(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
