@@ -5,14 +5,16 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from livecc import commands
 from livecc.cache_folders import SPENDING_FOLDER, CacheFolder, cache_folders
 from livecc.cache_report import day, plain_table, settings_in_words
 from livecc.errors import LiveccError
+from livecc.files import read_json
 from livecc.make_prompts.spending import Spending
 from livecc.writer_lock import WriterLock
 
@@ -34,21 +36,54 @@ class Removable:
     cost: float
 
 
-def removable(
-    root: Path,
-    used: Mapping[str, Collection[str]] | None,
-    older_than_days: float | None = None,
-) -> list[Removable]:
-    """The folders of a cache that are not in `used` and in which no job began for
-    `older_than_days`.
+@dataclass(frozen=True)
+class Used:
+    """What configurations use of a cache."""
 
-    `used` maps stages to fingerprints; None asks only for the age. Raises LiveccError when `root`
-    is no score cache.
+    #: Stage -> fingerprints.
+    fingerprints: Mapping[str, Collection[str]]
+    #: Stages of which it cannot be told, because a model is not there that they score with.
+    untold: Collection[str] = ()
+
+    def may_go(self, folder: CacheFolder) -> bool:
+        used = self.fingerprints.get(folder.stage, ())
+        return folder.stage not in self.untold and folder.fingerprint not in used
+
+
+def used_by(configs: Iterable[Mapping[str, Any]]) -> Used:
+    """What configurations use, on machines with a GPU and without: the number format is part of a
+    fingerprint, and this machine need not be the one that scores.
+    """
+    from livecc.planning import fingerprints
+
+    used: dict[str, set[str]] = {}
+    untold: set[str] = set()
+    for config in configs:
+        for device in ("cpu", "cuda"):
+            for stage, names in fingerprints({**config, "device": device}).items():
+                used.setdefault(stage, set()).update(names)
+                if not names or not _has_models(config, stage):
+                    untold.add(stage)
+    return Used(used, untold)
+
+
+def _has_models(config: Mapping[str, Any], stage: str) -> bool:
+    receipts = [Path(path) for path in commands.receipts(config, stage).values()]
+    return all(path.is_file() and read_json(path).get("status") != "missing" for path in receipts)
+
+
+def removable(
+    root: Path, used: Used | None, older_than_days: float | None = None
+) -> list[Removable]:
+    """The folders of a cache that are not `used` (None asks only for the age) and in which no job
+    began for `older_than_days`.
+
+    Raises LiveccError when `root` is no score cache.
     """
     latest = time.time() - (older_than_days or 0.0) * _DAY_SECONDS
     found = []
     for folder in cache_folders(root):
-        if used is not None and folder.fingerprint in used.get(folder.stage, ()):
+        if used is not None and not used.may_go(folder):
             continue
         begun = folder.last_begun()
         if older_than_days is not None and begun > latest:
@@ -104,12 +139,19 @@ def print_removable(
     root: Path,
     found: Sequence[Removable],
     rest: Collection[Path],
+    untold: Collection[str],
     *,
     removed: bool,
 ) -> None:
-    """What may go, or went."""
+    """What may go, or went; and the stages of which that cannot be told."""
     from rich.filesize import decimal
 
+    if untold:
+        console.print(
+            f"{', '.join(sorted(untold))}: all scores stay; it cannot be told which are used while "
+            "the receipt of a model is not there (snakemake ... fetch_models makes it)\n",
+            soft_wrap=True,
+        )
     if not found and not rest:
         console.print(f"{root}: nothing to remove", soft_wrap=True)
         return

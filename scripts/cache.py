@@ -23,29 +23,25 @@ def show(options: argparse.Namespace) -> None:
 
 
 def prune(options: argparse.Namespace) -> None:
-    from livecc.cache_prune import left_behind, print_removable, removable, remove
+    from livecc import config
+    from livecc.cache_prune import left_behind, print_removable, removable, remove, used_by
     from livecc.cache_report import console_for
 
     if not options.config and options.older_than is None:
         raise LiveccError("prune: say which scores may go: --config, --older-than, or both")
-    used = _used(options.config) if options.config else None
+    used = used_by(map(config.load, options.config)) if options.config else None
     found = removable(options.cache, used, options.older_than)
     rest = left_behind(options.cache)
     if options.yes:
         remove([one.folder for one in found], rest)
-    print_removable(console_for(sys.stdout), options.cache, found, rest, removed=options.yes)
-
-
-def _used(configs: list[list[Path]]) -> dict[str, set[str]]:
-    """Stage -> the fingerprints that some configuration uses."""
-    from livecc import config
-    from livecc.planning import fingerprints
-
-    used: dict[str, set[str]] = {}
-    for files in configs:
-        for stage, names in fingerprints(config.load(files)).items():
-            used.setdefault(stage, set()).update(names)
-    return used
+    print_removable(
+        console_for(sys.stdout),
+        options.cache,
+        found,
+        rest,
+        used.untold if used is not None else (),
+        removed=options.yes,
+    )
 
 
 def export(options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,18 +10,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cache_makers import LOSS_NEW, LOSS_OLD, PROMPTS, contents, make_cache
 
-from livecc.cache_prune import left_behind, removable, remove
+from livecc import commands
+from livecc import config as configuration
+from livecc.cache_prune import Used, left_behind, removable, remove, used_by
 from livecc.errors import LiveccError
 from livecc.files import write_json
+from livecc.planning import fingerprints
 from livecc.score_cache import ScoreCache
 from livecc.scoring import StageStats
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "cache.py"
-USED = {"score_lm_loss": {LOSS_NEW, "9" * 16}, "make_prompts": {PROMPTS}}
+USED = Used({"score_lm_loss": {LOSS_NEW, "9" * 16}, "make_prompts": {PROMPTS}})
+NONE_USED = Used({})
 
 
 @pytest.fixture
@@ -95,7 +101,7 @@ def test_prune_takes_what_no_configuration_uses(cache: Path) -> None:
 
 
 def test_prune_of_a_whole_stage(cache: Path) -> None:
-    found = removable(cache, {"score_lm_loss": {LOSS_NEW, LOSS_OLD}})
+    found = removable(cache, Used({"score_lm_loss": {LOSS_NEW, LOSS_OLD}}))
     assert [(one.folder.stage, one.cost) for one in found] == [("make_prompts", 1.25)]
     remove([one.folder for one in found])
     assert [path.name for path in cache.iterdir()] == ["score_lm_loss"]
@@ -108,8 +114,8 @@ def test_prune_by_age(cache: Path) -> None:
         path.rename(path.with_name(f"{name}.{token}.{suffix}"))
     assert removable_names(cache, None, 9) == [LOSS_OLD]
     assert removable_names(cache, None, 11) == []
-    assert removable_names(cache, {"score_lm_loss": {LOSS_OLD}}, 9) == []
-    assert removable_names(cache, {}, 0) == [PROMPTS, LOSS_OLD, LOSS_NEW]
+    assert removable_names(cache, Used({"score_lm_loss": {LOSS_OLD}}), 9) == []
+    assert removable_names(cache, NONE_USED, 0) == [PROMPTS, LOSS_OLD, LOSS_NEW]
 
 
 def test_prune_only_lists_unless_told(cache: Path) -> None:
@@ -148,7 +154,7 @@ with ScoreCache({str(cache)!r}, "score_lm_loss", {LOSS_OLD!r}, "pretrain.z") as 
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
-    folders = [one.folder for one in removable(cache, {})]
+    folders = [one.folder for one in removable(cache, NONE_USED)]
     with pytest.raises(LiveccError, match=f"{LOSS_OLD}: a job is at work there; nothing was"):
         remove(folders)
     assert len(contents(cache)) == 9
@@ -160,7 +166,7 @@ with ScoreCache({str(cache)!r}, "score_lm_loss", {LOSS_OLD!r}, "pretrain.z") as 
 def test_prune_leaves_folders_that_hold_something_else(cache: Path) -> None:
     (cache / "score_lm_loss" / LOSS_NEW / "notes.txt").write_text("mine")
     with pytest.raises(LiveccError, match=r"holds notes\.txt, which no score cache writes"):
-        remove([one.folder for one in removable(cache, {})])
+        remove([one.folder for one in removable(cache, NONE_USED)])
     assert len(contents(cache)) == 10
 
 
@@ -172,8 +178,82 @@ def test_what_killed_commands_left_is_removed(cache: Path) -> None:
     os.utime(old, (0, 0))
     assert left_behind(cache) == [old]
     # They are no scores.
-    assert len(removable(cache, {})) == 3
+    assert len(removable(cache, NONE_USED)) == 3
     remove([], left_behind(cache))
     assert not old.exists()
     with ScoreCache(cache, "score_lm_loss", LOSS_OLD, "pretrain.a") as scores:
         assert len(list(scores.folder.glob("*.jsonl"))) == 2
+
+
+# --- what configurations use -------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A configuration of the pre-training track, with the receipt of its language model."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "a.jsonl").write_text("{}\n")
+    config = {
+        "tracks": {"pretrain": {"inputs": ["a.jsonl"], "videos": "."}},
+        "score_lm_loss": {"model": "./model"},
+        "score_talking_head": {"enabled": False},
+    }
+    (tmp_path / "my.yaml").write_text(json.dumps(config))
+    (tmp_path / "other.yaml").write_text('{"score_lm_loss": {"dtype": "float16"}}')
+    loaded = configuration.load(["my.yaml"])
+    receipt = {"model": "m", "folder": str(tmp_path / "model"), "digest": "d"}
+    write_json(commands.receipts(loaded, "score_lm_loss")["receipt"], receipt)
+    return loaded
+
+
+def test_scores_of_machines_with_and_without_gpus_are_used(project: dict[str, Any]) -> None:
+    used = used_by([project])
+    assert {stage: len(names) for stage, names in used.fingerprints.items()} == {
+        "identify_language": 1,
+        "score_lm_loss": 2,
+    }
+    assert used.untold == set()
+    for device in ("cpu", "cuda"):
+        (name,) = fingerprints({**project, "device": device})["score_lm_loss"]
+        assert name in used.fingerprints["score_lm_loss"]
+
+
+def test_scores_of_all_configurations_are_used(project: dict[str, Any]) -> None:
+    other = configuration.load(["my.yaml", "other.yaml"])
+    used = used_by([project, other]).fingerprints["score_lm_loss"]
+    assert set(used) == {
+        *used_by([project]).fingerprints["score_lm_loss"],
+        *used_by([other]).fingerprints["score_lm_loss"],
+    }
+    assert len(used) == 3
+
+
+@pytest.mark.parametrize("receipt", [None, {"status": "missing", "model": "m", "reason": "gone"}])
+def test_nothing_goes_of_a_stage_whose_model_is_not_there(
+    project: dict[str, Any], cache: Path, receipt: dict[str, str] | None
+) -> None:
+    """Otherwise every score would seem unused once the results are gone."""
+    path = Path(commands.receipts(project, "score_lm_loss")["receipt"])
+    if receipt is None:
+        path.unlink()
+    else:
+        write_json(path, receipt)
+    used = used_by([project])
+    assert used.untold == {"score_lm_loss"}
+    assert [one.folder.fingerprint for one in removable(cache, used)] == [PROMPTS]
+    status, output = run("prune", cache, "--config", "my.yaml", "--yes")
+    assert (status, "score_lm_loss: all scores stay" in output) == (0, True)
+    assert len(contents(cache)) == 6
+
+
+def test_prune_by_configurations(project: dict[str, Any], cache: Path) -> None:
+    _, two = sorted(used_by([project]).fingerprints["score_lm_loss"])
+    (cache / "score_lm_loss" / LOSS_NEW).rename(cache / "score_lm_loss" / two)
+    status, output = run("prune", cache, "--config", "my.yaml", "--config", "my.yaml", "other.yaml")
+    assert status == 0
+    assert "2 of the cache's folders" in output
+    status, output = run("prune", cache, "--config", "my.yaml", "--yes")
+    assert [path.name for path in cache.glob("*/*")] == [two]
+    status, output = run("prune", cache, "--config", "nowhere.yaml", "--yes")
+    assert (status, "nowhere.yaml: cannot be read" in output) == (1, True)
