@@ -157,7 +157,7 @@ def add_scores(parser: argparse.ArgumentParser) -> None:
         "--score",
         action="append",
         default=[],
-        type=_named_path,
+        type=named_path,
         metavar="STAGE=PARQUET",
         help="score table of an earlier stage; may be repeated",
     )
@@ -174,8 +174,9 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def _named_path(text: str) -> tuple[str, Path]:
+def named_path(text: str) -> tuple[str, Path]:
+    """The type of an argument that is a name, an equals sign and a file."""
     name, equals, path = text.partition("=")
     if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r}: must be STAGE=FILE")
+        raise argparse.ArgumentTypeError(f"{text!r}: must be NAME=FILE")
     return name, Path(path)

@@ -134,7 +134,7 @@ def read_lines(path: Path | str) -> Iterator[tuple[int, bytes | None]]:
     number = 0
     with raw:
         try:
-            stream = _decompressed(path, raw)
+            stream = decompressed(path, raw)
             while True:
                 line = stream.readline(MAX_LINE_BYTES)
                 if not line:
@@ -152,7 +152,11 @@ def read_lines(path: Path | str) -> Iterator[tuple[int, bytes | None]]:
             raise BrokenFileError(f"{path}: broken after line {number} ({error})") from None
 
 
-def _decompressed(path: Path, raw: BinaryIO) -> IO[bytes]:
+def decompressed(path: Path, raw: BinaryIO) -> IO[bytes]:
+    """The content of the open file `raw`, which is compressed as the suffix of `path` says.
+
+    Reading it raises EOFError where the compressed data break or are cut.
+    """
     name = path.name
     if name.endswith(".gz"):
         # 16: a gzip header; members may follow one another, with zeros between them.

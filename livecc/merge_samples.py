@@ -8,12 +8,16 @@ reads one sample. The order does not depend on how the input was cut into shards
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import heapq
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
+
+import orjson
 
 from livecc.errors import LiveccError
 from livecc.files import open_atomic
@@ -21,37 +25,74 @@ from livecc.files import open_atomic
 #: Files merged at once; more are merged in two rounds, because open files are limited.
 FAN_IN = 256
 _PREFIX = b'[{"role": "user", "content": [{"type": "video", "video": '
+_TEXT_STREAM = b'{"type": "text_stream", "text_stream": '
+_END = b"}]}]\n"
 
 
-def merge(samples: Sequence[Path], output: Path) -> int:
-    """Merge sorted sample files into `output`; returns the number of samples.
+@dataclass
+class Merged:
+    """What a merged file holds."""
+
+    samples: int = 0
+    videos: int = 0
+    seconds: float = 0.0
+    words: int = 0
+    bytes: int = 0
+    sha256: str = ""
+
+
+def merge(samples: Sequence[Path], output: Path) -> Merged:
+    """Merge sorted sample files into `output`.
 
     A sample that is in several files, because its video is in several shards, is written once.
 
     Raises LiveccError when a line is not one that `select_samples` wrote.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
+    merged = Merged()
     offsets: list[int] = []
-    offset = 0
+    digest = hashlib.sha256()
     with (
         tempfile.TemporaryDirectory(dir=output.parent, prefix=".merge-") as scratch,
         open_atomic(output) as stream,
     ):
+
+        def write(data: bytes) -> None:
+            stream.write(data)
+            digest.update(data)
+            merged.bytes += len(data)
+
         previous = b""
-        for line in _merged(list(samples), Path(scratch)):
+        video = None
+        for sample in _merged(list(samples), Path(scratch)):
             # The same video in two shards.
-            if line == previous:
+            if sample.line == previous:
                 continue
-            previous = line
-            offsets.append(offset)
-            stream.write(line)
-            offset += len(line)
-        stream.write(json.dumps(offsets).encode("ascii"))
-    return len(offsets)
+            previous = sample.line
+            offsets.append(merged.bytes)
+            write(sample.line)
+            merged.samples += 1
+            merged.videos += sample.video != video
+            video = sample.video
+            merged.seconds += sample.end - sample.start
+            merged.words += sample.words
+        write(json.dumps(offsets).encode("ascii"))
+    merged.sha256 = digest.hexdigest()
+    return merged
 
 
-def _merged(files: list[Path], scratch: Path) -> Iterator[bytes]:
-    """The lines of all files in sorted order."""
+class _Sample(NamedTuple):
+    """A line and what it says; sorts by video and time."""
+
+    video: bytes
+    start: float
+    line: bytes
+    end: float
+    words: int
+
+
+def _merged(files: list[Path], scratch: Path) -> Iterator[_Sample]:
+    """The samples of all files in sorted order."""
     round_number = 0
     while len(files) > FAN_IN:
         round_number += 1
@@ -59,39 +100,57 @@ def _merged(files: list[Path], scratch: Path) -> Iterator[bytes]:
         for part in range(0, len(files), FAN_IN):
             target = scratch / f"{round_number}-{part}.jsonl"
             with target.open("wb") as stream:
-                for _, line in _merge_once(files[part : part + FAN_IN]):
-                    stream.write(line)
+                for sample in _merge_once(files[part : part + FAN_IN]):
+                    stream.write(sample.line)
             merged.append(target)
         files = merged
-    for _, line in _merge_once(files):
-        yield line
+    yield from _merge_once(files)
 
 
-def _merge_once(files: Sequence[Path]) -> Iterator[tuple[Any, bytes]]:
+def _merge_once(files: Sequence[Path]) -> Iterator[_Sample]:
     with contextlib.ExitStack() as stack:
-        streams = [_keyed(stack.enter_context(path.open("rb")), path) for path in files]
+        streams = [_samples(stack.enter_context(path.open("rb")), path) for path in files]
         yield from heapq.merge(*streams)
 
 
-def _keyed(stream: IO[bytes], path: Path) -> Iterator[tuple[Any, bytes]]:
-    """((video, start time), line) of every line."""
+def _samples(stream: IO[bytes], path: Path) -> Iterator[_Sample]:
     decoder = json.JSONDecoder()
     for number, line in enumerate(stream, 1):
         try:
-            if not line.startswith(_PREFIX) or not line.endswith(b"\n"):
+            if not line.startswith(_PREFIX) or not line.endswith(_END):
                 raise ValueError
-            # Only the beginning of the line is parsed: the rest may be a whole video's text.
+            # Only beginning and end are parsed: what is between may be a whole video's text.
             text = line[len(_PREFIX) : len(_PREFIX) + 65_536].decode("ascii")
-            video, end = decoder.raw_decode(text)
-            label = ', "video_start": '
-            if not text.startswith(label, end):
-                raise ValueError
-            start, _ = decoder.raw_decode(text, end + len(label))
+            video, place = decoder.raw_decode(text)
+            times = []
+            for label in (', "video_start": ', ', "video_end": '):
+                if not text.startswith(label, place):
+                    raise ValueError
+                time, place = decoder.raw_decode(text, place + len(label))
+                times.append(time)
+            words = _count_words(line)
         except ValueError:
             raise LiveccError(
                 f"{path}, line {number}: not a sample; remove the file to make it again"
             ) from None
-        yield (video.encode("utf-8", "surrogatepass"), start), line
+        start, end = times
+        yield _Sample(video.encode("utf-8", "surrogatepass"), start, line, end, words)
+
+
+def _count_words(line: bytes) -> int:
+    """The words of a sample's text stream, which is the end of the line; ValueError without one.
+
+    Inside a text the label that is looked for would have its quotes escaped.
+    """
+    words = line[line.rindex(_TEXT_STREAM) + len(_TEXT_STREAM) : -len(_END)]
+    if b"\\" not in words:
+        # Each is [start, end, "word"]; parsing would take longer than all the rest.
+        return words.count(b'"') // 2
+    try:
+        return len(orjson.loads(words))
+    except orjson.JSONDecodeError:
+        # It does not take half of a surrogate pair, which Python writes and reads.
+        return len(json.loads(words))
 
 
 def read_sample(path: Path, offset: int) -> Any:

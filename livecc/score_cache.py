@@ -10,9 +10,9 @@ last batch: a torn last record has no newline and is not read.
 A row may say that the item failed; it is found like any other, because scoring the same content
 the same way would fail again. On request it is not; an `ok` row always wins over a failed one.
 
-The last line of a segment says how the job went that wrote it (`{"job": {...}}`), and
-`settings.json` what the fingerprint stands for. `locks/` keeps jobs of one shard apart
-(`livecc.writer_lock`).
+The first line of a segment says with which software it was made (`{"software": {...}}`), its last
+line how the job went (`{"job": {...}}`). `settings.json` says what the fingerprint stands for, and
+`locks/` keeps jobs of one shard apart (`livecc.writer_lock`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,6 +31,7 @@ import orjson
 
 from livecc.errors import LiveccError
 from livecc.files import BrokenFileError, read_lines, write_json
+from livecc.software import versions_of
 from livecc.writer_lock import WriterLock
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ SETTINGS_FILE = "settings.json"
 LOCKS_FOLDER = "locks"
 #: How a segment's last line begins, when its job lived to write it.
 JOB_START = b'{"job":'
+_TOKEN = re.compile(r"[0-9a-f]{17}")
 
 
 class ScoreCache:
@@ -136,9 +139,7 @@ class ScoreCache:
 
         Raises LiveccError when the disk is full; what was appended before stays.
         """
-        data = b"".join(
-            orjson.dumps({"key": key, **row}, option=orjson.OPT_APPEND_NEWLINE) for key, row in rows
-        )
+        data = b"".join(_line({"key": key, **row}) for key, row in rows)
         if data:
             self._append(data)
 
@@ -151,7 +152,7 @@ class ScoreCache:
         if self._segment is None or self._broken:
             return
         try:
-            self._append(orjson.dumps({"job": figures}, option=orjson.OPT_APPEND_NEWLINE))
+            self._append(_line({"job": figures}))
         except LiveccError as error:
             # The scores are there; estimates go without this job.
             log.warning("%s", error)
@@ -164,9 +165,10 @@ class ScoreCache:
             if self._segment is None:
                 self._make_folder(self.folder)
                 self._write_settings()
-                # The time first: segments are read in the order in which they were begun.
-                name = f"{self.writer}.{time.time_ns() // 10**6:011x}{secrets.token_hex(3)}.jsonl"
+                name = _segment_name(self.writer)
                 self._segment = (self.folder / name).open("xb", buffering=0)
+                # In one write with the first scores, so that none are there without it.
+                data = _line({"software": versions_of(self.stage)}) + data
             whole = os.fstat(self._segment.fileno()).st_size
             _write_all(self._segment, data)
             os.fsync(self._segment.fileno())
@@ -183,6 +185,8 @@ class ScoreCache:
         if self._segment is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._segment.fileno(), size)
+                if not size:
+                    Path(self._segment.name).unlink()
 
     def _write_settings(self) -> None:
         """Whoever comes first says what the fingerprint stands for."""
@@ -226,22 +230,54 @@ def segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jsonl"))
 
 
+def _segment_name(writer: str) -> str:
+    """Its middle part is the time in milliseconds and something random, in hexadecimal digits."""
+    return f"{writer}.{time.time_ns() // 10**6:011x}{secrets.token_hex(3)}.jsonl"
+
+
+def begun(segment: Path) -> float:
+    """When a segment was begun, in seconds since 1970, by its name: a copy has the same."""
+    token = segment.name.rsplit(".", 2)[-2]
+    return int(token[:11], 16) / 1000 if _TOKEN.fullmatch(token) else segment.stat().st_mtime
+
+
 def read_segment(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(key, row) of every record of a segment that is whole; the job's line is passed over."""
+    """(key, row) of every whole record of a segment; lines that are no scores are passed over."""
     try:
         for number, line in read_lines(path):
-            if line is not None and line.startswith(JOB_START):
-                continue
             try:
                 row = orjson.loads(line or b"")
-                key = row.pop("key")
-            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+                key = row.pop("key", None)
+            except (orjson.JSONDecodeError, TypeError, AttributeError):
                 # A torn record is the last one of a killed job; that batch is scored again.
                 log.warning("%s, line %d: not a whole score record, passed over", path, number)
                 continue
-            yield key, row
+            if key is not None:
+                yield key, row
     except BrokenFileError as error:
         log.warning("%s; the scores before that point are used", error)
+
+
+def software_of(folder: Path) -> dict[str, list[str]]:
+    """Package -> the versions that the scores in a fingerprint's folder were made with."""
+    versions: dict[str, set[str]] = {}
+    for path in segments(folder):
+        try:
+            with path.open("rb") as stream:
+                line = stream.readline()
+            if not line.endswith(b"\n"):
+                # Its job was killed before it had written a score.
+                continue
+            software = orjson.loads(line)["software"]
+            for package, version in software.items():
+                versions.setdefault(package, set()).add(version)
+        except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            log.warning("%s: does not say with which software it was made", path)
+    return {package: sorted(versions[package]) for package in sorted(versions)}
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _read(path: Path, wanted: Collection[str], found: dict[str, dict[str, Any]]) -> None:

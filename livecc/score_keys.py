@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from livecc.score_cache import JOB_START, segments
+from livecc.score_cache import segments
 
 log = logging.getLogger(__name__)
 
@@ -125,8 +125,7 @@ def _read(path: Path, ok: bytearray, failed: bytearray) -> None:
                     if line.startswith(_FAILED, end):
                         failed += _packed(line[start:end])
                         continue
-                if not line.startswith(JOB_START):
-                    _parse(line, ok, failed)
+                _parse(line, ok, failed)
     except OSError as error:
         log.warning("%s: cannot be read (%s); its scores do not count", path, error.strerror)
 

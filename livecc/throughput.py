@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from livecc.score_cache import JOB_START
+from livecc.score_cache import JOB_START, begun
 
 #: So many of the latest segments are looked at, and so many jobs of them counted at most.
 _SEGMENTS = 400
@@ -71,15 +71,9 @@ def throughput(
     )
 
 
-def _latest_segments(stage: Path, fingerprint: str | None) -> Iterator[Path]:
-    """The segments that were written to last, from the newest."""
-    times = []
-    for path in stage.glob(f"{fingerprint or '*'}/*.jsonl"):
-        try:
-            times.append((path.stat().st_mtime, path))
-        except FileNotFoundError:
-            continue
-    yield from (path for _, path in heapq.nlargest(_SEGMENTS, times))
+def _latest_segments(stage: Path, fingerprint: str | None) -> list[Path]:
+    """The segments that were begun last, from the newest."""
+    return heapq.nlargest(_SEGMENTS, stage.glob(f"{fingerprint or '*'}/*.jsonl"), key=begun)
 
 
 def _job(path: Path) -> dict[str, Any] | None:

@@ -75,3 +75,13 @@ class WriterLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def is_held(self) -> bool:
+        """Whether another process holds the lock; False where there are no locks."""
+        try:
+            self._descriptor = os.open(self.path, os.O_RDWR)
+            return not self._try()
+        except OSError:
+            return False
+        finally:
+            self.release()

@@ -1,7 +1,12 @@
 # Merge all shards of a selection into the file the trainer reads.
 #
-# needs  samples of all shards
-# makes  {results}/{track}/shards.txt (and removes decisions of shards that are gone), {results}/{track}/{selection}/..._with_seeks.jsonl
+# needs  samples of all shards, the models' receipts, stats and score cache (for the manifest)
+# makes  {results}/{track}/shards.txt (and removes decisions of shards that are gone),
+#        {results}/{track}/{selection}/..._with_seeks.jsonl and its manifest
+
+
+from livecc.release import release_configuration
+from livecc.software import STAGE_PACKAGES
 
 
 localrules:
@@ -22,6 +27,25 @@ rule list_shards:
         write_shard_list(Path(output[0]), params.names)
 
 
+def manifest_receipts(track):
+    """--receipt=USE=FILE for every model of a track, as (use, file) pairs."""
+    stages = {*CLIP_STAGES[track], *STAGES[track]}
+    return [(use, receipt(use)) for use in MODELS if use.split(":")[0] in stages]
+
+
+def cache_flag():
+    """No param: a score cache that was moved changes nothing."""
+    return shlex.join(["--cache", CACHE]).replace("{", "{{").replace("}", "}}")
+
+
+def manifest_flags(wildcards, input):
+    """What the manifest says of the scores; quoted in the command."""
+    track = wildcards.track
+    stages = [name for name in (*CLIP_STAGES[track], *STAGES[track]) if name in STAGE_PACKAGES]
+    receipts = [f"--receipt={use}={path}" for use, path in manifest_receipts(track)]
+    return [f"--stage={stage}" for stage in stages] + receipts
+
+
 rule merge_samples:
     input:
         shards=f"{RESULTS}/{{track}}/shards.txt",
@@ -29,8 +53,10 @@ rule merge_samples:
             f"{RESULTS}/{wildcards.track}/{wildcards.selection}/samples/{{shard}}.jsonl",
             shard=SHARDS[wildcards.track],
         ),
+        receipts=lambda wildcards: [ancient(path) for _, path in manifest_receipts(wildcards.track)],
     output:
-        merged_file("{track}", "{selection}"),
+        merged=merged_file("{track}", "{selection}"),
+        manifest=f"{merged_file('{track}', '{selection}')}.manifest.json",
     log:
         f"{RESULTS}/logs/{{track}}/merge_samples/{{selection}}.log",
     conda:
@@ -40,9 +66,19 @@ rule merge_samples:
         **resources_for("merge_samples"),
     params:
         folder=f"{RESULTS}/{{track}}/{{selection}}/samples",
+        stats=f"{RESULTS}/{{track}}/stats",
+        configuration=lambda wildcards: json.dumps(
+            release_configuration(
+                config, wildcards.track, STAGES[wildcards.track], wildcards.selection
+            )
+        ),
+        flags=manifest_flags,
     message:
         "Merging {wildcards.selection} of {wildcards.track}"
     shell:
         f"{script('merge_samples')}"
-        " --shards {input.shards:q} --samples {params.folder:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --track {wildcards.track} --selection {wildcards.selection:q}"
+        " --shards {input.shards:q} --samples {params.folder:q} --stats {params.stats:q}"
+        " --configuration {params.configuration:q} {params.flags:q}"
+        f" {cache_flag()}"
+        " --output {output.merged:q} --manifest {output.manifest:q} > {log:q} 2>&1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import tempfile
@@ -50,7 +51,8 @@ def test_a_video_in_two_shards_is_written_once(tmp_path: Path) -> None:
     again = tmp_path / "again.jsonl"
     # The same start with other words is another sample.
     again.write_bytes(line("a", 0.0, "one") + line("a", 9.0, "other") + line("b", 1.0, "three"))
-    assert merge([*paths, again], tmp_path / "merged.jsonl") == 4
+    merged = merge([*paths, again], tmp_path / "merged.jsonl")
+    assert (merged.samples, merged.videos, merged.seconds, merged.words) == (4, 2, 4.0, 4)
     offsets = read_offsets(tmp_path / "merged.jsonl")
     titles = [read_sample(tmp_path / "merged.jsonl", n)[0]["content"][1]["title"] for n in offsets]
     assert titles == ["one", "other", "two", "three"]
@@ -63,9 +65,13 @@ def test_any_texts_survive_and_shards_do_not_show(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         first, second = folder / "1.jsonl", folder / "2.jsonl"
-        assert merge(write_shards(folder, samples, one), first) == len(samples)
-        merge(write_shards(folder, samples, other), second)
+        merged = merge(write_shards(folder, samples, one), first)
+        assert merged == merge(write_shards(folder, samples, other), second)
         assert first.read_bytes() == second.read_bytes()
+        assert merged.samples == merged.words == len(samples)
+        assert merged.videos == len({video for video, _, _ in samples})
+        assert merged.bytes == first.stat().st_size
+        assert merged.sha256 == hashlib.sha256(first.read_bytes()).hexdigest()
         offsets = read_offsets(first)
         assert len(offsets) == len(samples)
         expected = sorted(samples, key=lambda s: (s[0].encode(), s[1]))
@@ -87,7 +93,7 @@ def test_last_line_is_the_offsets_without_a_newline(tmp_path: Path) -> None:
 
 def test_no_samples(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
-    assert merge([tmp_path / "empty.jsonl"], tmp_path / "m.jsonl") == 0
+    assert merge([tmp_path / "empty.jsonl"], tmp_path / "m.jsonl").samples == 0
     assert (tmp_path / "m.jsonl").read_bytes() == b"[]"
     assert read_offsets(tmp_path / "m.jsonl") == []
 
@@ -109,7 +115,21 @@ def test_long_previous_is_not_parsed_but_kept(tmp_path: Path) -> None:
     assert [len(read_sample(tmp_path / "m.jsonl", o)) for o in read_offsets(tmp_path / "m.jsonl")]
 
 
-@pytest.mark.parametrize("bad", [b"{}\n", b"not json\n", line("a", 1.0)[:-20]])
+BAD_WORDS = line("a", 1.0, "é").replace(b"[[", b"[[,")
+
+
+@pytest.mark.parametrize(
+    "words", [['", "text_stream": [[1, 2, "x"]]}]}]'], ["], [", '"}]}]'], ["\ud800", "a"], []]
+)
+def test_words_are_counted_whatever_they_are(tmp_path: Path, words: list[str]) -> None:
+    query = {"type": "text", "text": '"text_stream": [', "previous": "[", "title": "]"}
+    content = [[0.5, 1.0, word] for word in words]
+    (tmp_path / "s.jsonl").write_bytes(sample_line("a", 0.5, 3.25, query, content))
+    merged = merge([tmp_path / "s.jsonl"], tmp_path / "m.jsonl")
+    assert (merged.words, merged.seconds) == (len(words), 2.75)
+
+
+@pytest.mark.parametrize("bad", [b"{}\n", b"not json\n", line("a", 1.0)[:-20], BAD_WORDS])
 def test_a_changed_sample_file_is_one_message(tmp_path: Path, bad: bytes) -> None:
     (tmp_path / "s.jsonl").write_bytes(line("a", 0.5) + bad)
     with pytest.raises(LiveccError, match=r"s\.jsonl, line 2"):

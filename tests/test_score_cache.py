@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import socket
 import subprocess
 import sys
 import threading
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from files_that_end import file_size_limit
 from livecc import score_cache, writer_lock
 from livecc.errors import LiveccError
 from livecc.files import read_json
-from livecc.score_cache import ScoreCache
+from livecc.score_cache import ScoreCache, software_of
 
 
 def cache(root: Path, writer: str = "pretrain.a", fingerprint: str = "f1") -> ScoreCache:
@@ -99,17 +101,39 @@ def test_two_writers_of_one_shard_never_share_a_file(tmp_path: Path) -> None:
 def test_full_disk_is_one_message_and_keeps_what_was_written(tmp_path: Path) -> None:
     with cache(tmp_path) as first:
         first.append([("k1", {"x": 1})])
-        with file_size_limit(40), pytest.raises(LiveccError, match=r"File too large.*kept"):
+        (segment,) = tmp_path.rglob("*.jsonl")
+        before = segment.read_bytes()
+        limit = file_size_limit(len(before) + 20)
+        with limit, pytest.raises(LiveccError, match=r"File too large.*kept"):
             first.append([(f"key {n}", {"x": n}) for n in range(9)])
         # What was cut off may not be followed by anything, not even when there is space again.
         first.record_job(scored=1)
         with pytest.raises(LiveccError, match="earlier write"):
             first.append([("k3", {"x": 3})])
-    (segment,) = tmp_path.rglob("*.jsonl")
-    assert segment.read_bytes() == b'{"key":"k1","x":1}\n'
+    assert segment.read_bytes() == before
+    assert before.endswith(b'{"key":"k1","x":1}\n')
     with cache(tmp_path) as second:
         second.append([("k2", {"x": 2})])
     assert cache(tmp_path).find({"k1", "k2"}) == {"k1": {"x": 1}, "k2": {"x": 2}}
+
+
+def test_disk_that_is_full_from_the_beginning_leaves_no_segment(tmp_path: Path) -> None:
+    with cache(tmp_path) as one, file_size_limit(10), pytest.raises(LiveccError, match="kept"):
+        one.append([("k", {"x": 1})])
+    assert list(tmp_path.rglob("*.jsonl")) == []
+
+
+def test_segments_say_with_which_software_they_were_made(tmp_path: Path) -> None:
+    with cache(tmp_path) as one:
+        one.append([("k", {"x": 1})])
+    folder = tmp_path / "score_lm_loss" / "f1"
+    assert software_of(folder)["torch"] == [metadata.version("torch")]
+    assert software_of(folder)["python"] == [platform.python_version()]
+    (folder / "pretrain.b.1.jsonl").write_text('{"software":{"torch":"9","new":"1"}}\n')
+    (folder / "pretrain.c.1.jsonl").write_text('{"software":{"torch":"10"')
+    assert software_of(folder)["torch"] == sorted([metadata.version("torch"), "9"])
+    assert software_of(folder)["new"] == ["1"]
+    assert set(cache(tmp_path).find({"k"})) == {"k"}
 
 
 OK = {"status": "ok", "x": 1}
@@ -192,7 +216,7 @@ def test_cache_that_cannot_be_written_is_told_before_anything_is_scored(tmp_path
 JOB = """
 import sys, time
 from pathlib import Path
-from livecc.score_cache import ScoreCache
+from livecc.score_cache import ScoreCache, software_of
 
 root, go = Path(sys.argv[1]), Path(sys.argv[2])
 with ScoreCache(root, "score_lm_loss", "f1", "pretrain.a") as cache:

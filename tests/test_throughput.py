@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from livecc.score_cache import ScoreCache
 from livecc.throughput import throughput
 
 
-def job(root: Path, age: float = 0.0, fingerprint: str = "f", **figures: Any) -> Path:
+def job(root: Path, age: int = 0, fingerprint: str = "f", **figures: Any) -> Path:
     """A segment with one row and the line of its job; returns it, `age` seconds old."""
     before = set(root.rglob("*.jsonl"))
     with ScoreCache(root, "transcribe", fingerprint, "sft.a") as cache:
@@ -21,8 +20,9 @@ def job(root: Path, age: float = 0.0, fingerprint: str = "f", **figures: Any) ->
             defaults = {"failed": 0, "load_seconds": 2.0, "device": "cpu", "units": {}}
             cache.record_job(**{**defaults, **figures})
     (path,) = set(root.rglob("*.jsonl")) - before
-    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
-    return path
+    _, token, _ = path.name.rsplit(".", 2)
+    older = f"{int(token[:11], 16) - 1000 * age:011x}{token[11:]}"
+    return path.rename(path.with_name(path.name.replace(token, older)))
 
 
 def test_rates_are_sums_over_jobs(tmp_path: Path) -> None:

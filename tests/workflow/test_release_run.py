@@ -1,0 +1,50 @@
+"""The manifest that a run writes beside its training file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from running import Project
+
+from livecc.merge_samples import read_offsets
+from livecc.release import verify
+
+pytestmark = pytest.mark.workflow
+NAME = "livecc_pretrain_default_with_seeks.jsonl"
+
+
+def released(project: Project) -> Path:
+    return project.results("pretrain", "default", f"{NAME}.manifest.json")
+
+
+def test_manifest_is_of_the_file(project: Project) -> None:
+    path = released(project)
+    assert verify(path) == []
+    told = json.loads(path.read_text())
+    assert told["counts"]["samples"] == len(read_offsets(path.with_name(NAME))) > 0
+    assert told["configuration"]["thresholds"]["lm_loss"] == {"min": 0.0, "max": 50.0}
+    assert told["configuration"]["gates"]["score_lm_loss"] == {"words_per_second": {"max": 8}}
+    assert set(told["models"]) == {"score_lm_loss", "score_talking_head"}
+    assert str(project.folder) not in path.read_text()
+    assert "/tmp" not in path.read_text()
+
+
+def test_sharding_and_place_do_not_show(project: Project) -> None:
+    """All lines in one shard, in another order, into another folder: the same bytes."""
+    before = released(project).read_bytes()
+    lines = [
+        line
+        for path in sorted((project.folder / "input").iterdir())
+        for line in path.read_text().splitlines()
+    ]
+    shutil.rmtree(project.folder / "input")
+    project.write_input("all", lines[::-1])
+    project.config["results"] = "elsewhere"
+    run = project.run()
+    assert run.status == 0, run.output[-3000:]
+    after = project.folder / "elsewhere" / "pretrain" / "default"
+    assert (after / NAME).read_bytes() == released(project).with_name(NAME).read_bytes()
+    assert (after / f"{NAME}.manifest.json").read_bytes() == before
