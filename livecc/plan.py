@@ -189,7 +189,7 @@ def _earlier_items(arguments: Sequence[str]) -> int:
 
 
 def _estimate(plan: StagePlan, cache: Path) -> None:
-    """Hours of the known items from the speed of earlier jobs, best of those with these settings."""
+    """Hours of the known items, from the speed of earlier jobs with these settings or any."""
     if plan.fingerprint is None:
         return
     speed: Throughput | None = throughput(cache, plan.stage, fingerprint=plan.fingerprint)
