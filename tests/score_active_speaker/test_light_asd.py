@@ -54,7 +54,7 @@ def test_batches_do_not_show(weights: Path) -> None:
     faces, sounds = tracks(6, 5, 6, 6, 5, 6)
     speaker = Speaker.load(weights, "cpu", 1)
     together = speaker.score(faces, sounds)
-    speaker._batch = 1
+    speaker._batch_frames = 1
     alone = speaker.score(faces, sounds)
     for one, other in zip(together, alone, strict=True):
         assert np.allclose(one, other, atol=1e-5)
