@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from livecc.device import prepare_torch, resolve_device
-from livecc.faces import load_detector
 from livecc.fingerprint import fingerprint
 from livecc.media.content import file_key
 from livecc.models import MissingModelError, read_receipt
@@ -82,10 +81,11 @@ def score_shard(
             return lambda wanted: ([(item.id, failed(missing, transient=True))] for item in wanted)
         prepare_torch(network_device, threads)
         scorer = ActiveSpeakerScorer(
-            load_detector(detector, folders[1], threads, device=_detector_device(device)),
+            (detector, folders[1]),
             Speaker.load(folders[0], network_device, threads),
             mode=mode,
             timeout_seconds=decode_timeout_seconds,
+            workers=max(1, threads),
         )
 
         def run(wanted: Iterator[Item[Request]]) -> Iterator[list[tuple[str, Row]]]:
@@ -98,15 +98,6 @@ def score_shard(
 
     with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
         score_items(items, score_cache, load_engine, job, output, stats)
-
-
-def _detector_device(device: str) -> str:
-    """Where the detector runs: `auto` is CUDA only where onnxruntime is a CUDA build."""
-    if device != "auto" or resolve_device(device) == "cpu":
-        return resolve_device(device)
-    import onnxruntime
-
-    return "cuda" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else "cpu"
 
 
 def _row(result: Result) -> Row:

@@ -6,10 +6,12 @@ ONNX Runtime takes less than a third of the processor time that torch takes for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from livecc.errors import LiveccError
 from livecc.score_active_speaker.windows import MFCC_PER_POINT
 
 if TYPE_CHECKING:
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 
     from livecc.score_active_speaker.network import LightASD
 
-#: Frames run at a time, and at least one track: the widest layers hold 60 MB for 150 frames, several
-#: times over. One track of 6 s keeps a processor busy, a GPU wants more.
-CPU_FRAMES, GPU_FRAMES = 150, 32 * 150
+#: Frames run at a time, and at least one track. The widest layers hold 60 MB for 150 frames,
+#: several of them at once. One track of 6 s keeps a processor busy, a GPU wants more.
+CPU_FRAMES, GPU_FRAMES = 150, 8 * 150
 
 #: (faces [B, T, side, side], mfcc [B, 4 T, 13]) to logits [B, T], all float32.
 Run = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]
@@ -42,29 +44,47 @@ class Speaker:
             return cls(_on_onnxruntime(network, threads), CPU_FRAMES)
         return cls(_on_torch(network, device), GPU_FRAMES)
 
-    def score(self, faces: Sequence[np.ndarray], sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def score(self, faces: Iterable[np.ndarray], sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The logit of "speaks" of every frame of every track, float32 [n] each.
 
-        `faces[k]`: float32 [n, side, side]; `sounds[k]`: the MFCCs of the same time, [4 n, 13]. All
-        are padded with zeros to the longest, as in the original: the network sees the padding, so
-        that the tracks of a clip, and no others, belong into one call.
+        `faces`: float32 [n, side, side] of each track, taken batch by batch; `sounds[k]`: the MFCCs
+        of the same time, [4 n, 13]. All are padded with zeros to the longest, as in the original:
+        the network sees the padding, so that the tracks of a clip, and no others, belong into one
+        call.
         """
         import numpy as np
 
         logits: list[np.ndarray] = []
-        longest = max((len(track) for track in faces), default=0)
+        steps = max((len(sound) for sound in sounds), default=0)
+        longest = steps // MFCC_PER_POINT
         batch = max(1, self._batch_frames // max(1, longest))
-        for first in range(0, len(faces), batch):
-            some = faces[first : first + batch]
-            heard = sounds[first : first + batch]
-            seen = np.zeros((len(some), longest, *some[0].shape[1:]), np.float32)
-            mfcc = np.zeros((len(some), longest * MFCC_PER_POINT, heard[0].shape[1]), np.float32)
-            for k, (track, sound) in enumerate(zip(some, heard, strict=True)):
+        tracks = zip(faces, sounds, strict=True)
+        while some := list(islice(tracks, batch)):
+            seen = np.zeros((len(some), longest, *some[0][0].shape[1:]), np.float32)
+            heard = np.zeros((len(some), steps, some[0][1].shape[1]), np.float32)
+            for k, (track, sound) in enumerate(some):
                 seen[k, : len(track)] = track
-                mfcc[k, : len(sound)] = sound
-            scores = self._run(seen, mfcc)
-            logits += [row[: len(track)] for row, track in zip(scores, some, strict=True)]
+                heard[k, : len(sound)] = sound
+            scores = self._halving(seen, heard)
+            logits += [row[: len(track)] for row, (track, _) in zip(scores, some, strict=True)]
         return logits
+
+    def _halving(self, seen: np.ndarray, heard: np.ndarray) -> np.ndarray:
+        """Run a batch, in halves when memory runs out; later batches are smaller too."""
+        import numpy as np
+
+        try:
+            return self._run(seen, heard)
+        except MemoryError:
+            if len(seen) == 1:
+                raise LiveccError(
+                    f"there is not enough memory to score one face for {seen.shape[1]} frames; "
+                    "free some on the device, or set device: cpu"
+                ) from None
+        half = len(seen) // 2
+        self._batch_frames = half * seen.shape[1]
+        parts = [slice(None, half), slice(half, None)]
+        return np.concatenate([self._halving(seen[part], heard[part]) for part in parts])
 
 
 def _on_torch(network: LightASD, device: str) -> Run:
@@ -75,9 +95,12 @@ def _on_torch(network: LightASD, device: str) -> Run:
     torch.backends.cudnn.allow_tf32 = False
 
     def run(faces: np.ndarray, mfcc: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            seen, heard = (torch.from_numpy(array).to(device) for array in (faces, mfcc))
-            logits: np.ndarray = network(seen, heard).cpu().numpy()
+        try:
+            with torch.inference_mode():
+                seen, heard = (torch.from_numpy(array).to(device) for array in (faces, mfcc))
+                logits: np.ndarray = network(seen, heard).cpu().numpy()
+        except torch.OutOfMemoryError:
+            raise MemoryError from None
         return logits
 
     return run

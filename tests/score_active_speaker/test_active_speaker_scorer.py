@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from talking_media import RATE, grid_files, joined, pictures, write_media
 
-from livecc.faces import load_detector
 from livecc.media.audio import read_audio
 from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request, Result
 from livecc.score_active_speaker.speaker import Speaker
@@ -49,7 +48,7 @@ def score(
     mode: str = "default",
     timeout_seconds: float = 60,
 ) -> list[Result]:
-    detector = load_detector("scrfd", test_data / "models" / "scrfd_500m", 2)
+    detector = ("scrfd", test_data / "models" / "scrfd_500m")
     scorer = ActiveSpeakerScorer(detector, speaker, mode=mode, timeout_seconds=timeout_seconds)
     return [result for batch in scorer.score(iter(requests)) for result in batch]
 

@@ -61,6 +61,33 @@ def test_batches_do_not_show(weights: Path) -> None:
     assert speaker.score([], []) == []
 
 
+def test_a_batch_that_does_not_fit_is_halved(weights: Path) -> None:
+    faces, sounds = tracks(6, 5, 6, 6, 5)
+    speaker = Speaker.load(weights, "cpu", 1)
+    expected = speaker.score(faces, sounds)
+    run, sizes = speaker._run, []
+
+    def tight(seen: np.ndarray, heard: np.ndarray) -> np.ndarray:
+        sizes.append(len(seen))
+        if len(seen) > 2:
+            raise MemoryError
+        return run(seen, heard)
+
+    small = Speaker(tight, 5 * 6)
+    for one, other in zip(small.score(faces, sounds), expected, strict=True):
+        assert np.allclose(one, other, atol=1e-5)
+    assert sizes == [5, 2, 3, 1, 2]
+    # It remembers.
+    small.score(faces, sounds)
+    assert max(sizes[5:]) <= 2
+
+    def none(seen: np.ndarray, heard: np.ndarray) -> np.ndarray:  # noqa: ARG001
+        raise MemoryError
+
+    with pytest.raises(LiveccError, match="not enough memory"):
+        Speaker(none, 30).score(faces, sounds)
+
+
 def _broken(folder: Path, kind: str, weights: Path) -> None:
     state = torch.load(weights / FILE_NAME, weights_only=True)
     if kind == "text":
