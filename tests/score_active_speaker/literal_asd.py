@@ -73,7 +73,7 @@ def share(path: Path, start: float, end: float, detector: FaceDetector, network:
 
 
 def _boxes(frames: np.ndarray, detector: FaceDetector) -> list[list[Box]]:
-    """The boxes of each frame, best first, cut to whole numbers; two frames are in work at a time."""
+    """The boxes of each frame, best first, cut to whole numbers; two frames at a time."""
 
     def one(frame: np.ndarray) -> list[Box]:
         found: Any = detector.detect(frame[None])[0]
