@@ -8,7 +8,7 @@ import torch
 
 from livecc.errors import LiveccError
 from livecc.score_active_speaker.network import FILE_NAME, LightASD, load_network
-from livecc.score_active_speaker.speaker import Speaker
+from livecc.score_active_speaker.speaker import Speaker, _on_torch
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,12 @@ def test_published_weights_are_the_networks(test_data: Path) -> None:
     assert not network.training
 
 
-def test_onnxruntime_gives_what_torch_gives(weights: Path) -> None:
+@pytest.mark.parametrize("kind", ["random", "published"])
+def test_onnxruntime_gives_what_torch_gives(
+    weights: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "published":
+        weights = request.getfixturevalue("test_data") / "models" / "light_asd"
     faces, sounds = tracks(12, 7)
     fast = Speaker.load(weights, "cpu", 1).score(faces, sounds)
     network = load_network(weights)
@@ -47,6 +52,10 @@ def test_onnxruntime_gives_what_torch_gives(weights: Path) -> None:
         slow = network(seen, heard).numpy()
     assert [len(logits) for logits in fast] == [12, 7]
     for k, logits in enumerate(fast):
+        assert np.abs(logits - slow[k, : len(logits)]).max() < 1e-4
+    # And what runs on a GPU, here on the CPU.
+    plain = Speaker(_on_torch(network, "cpu"), 150).score(faces, sounds)
+    for k, logits in enumerate(plain):
         assert np.abs(logits - slow[k, : len(logits)]).max() < 1e-4
 
 
