@@ -46,31 +46,33 @@ T = TypeVar("T")
 class Task:
     """Spans (start, end) in seconds of clips of one video, sorted by their start.
 
-    `detector` is the name of a face detector and the folder of its weights. `keep_frames`: hand on
-    the frames of the windows too, which are many megabytes.
+    `detector` is the name of a face detector and the folder of its weights. `keep`: hand on the
+    frames and the sound of the windows too, 21 MB each.
     """
 
     path: Path
     spans: tuple[tuple[float, float], ...]
     mode: str
     detector: tuple[str, Path]
-    keep_frames: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window of `points` frames and the faces followed through it.
+    """The grid points [first, first + points) of a clip and the faces followed through them.
 
     `faces[k]`: the pixels of the face of `tracks[k]` in each of its frames, uint8 RGB [height,
-    width, 3]; `sounds[k]`: the MFCCs of the same time, float32 [4 n, 13]. `frames`: uint8 RGB
-    [points, height, width, 3] when they are kept.
+    width, 3]; `sounds[k]`: the MFCCs of the same time, float32 [4 n, 13]. When they are kept,
+    `frames`: uint8 RGB [points, height, width, 3], and `samples`: float32 [n], mono, at RATE.
     """
 
+    first: int
     points: int
     tracks: list[Track]
     faces: list[list[np.ndarray]]
     sounds: list[np.ndarray]
     frames: np.ndarray | None = None
+    samples: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +135,20 @@ def read(task: Task) -> Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """The MFCCs of a clip (None: silent), the grid they make and the windows on it."""
+    """The MFCCs of a clip (None: silent), the grid they make and the windows on it.
+
+    `samples`: float32 [n], mono, at RATE, when they are kept.
+    """
 
     values: np.ndarray | None
     points: int
     windows: list[tuple[int, int]]
+    samples: np.ndarray | None
+
+    def window(self, first: int, last: int) -> np.ndarray | None:
+        """The kept samples of the grid points [first, last)."""
+        a_point = RATE // GRID_RATE
+        return None if self.samples is None else self.samples[a_point * first : a_point * last]
 
 
 def _sounds(task: Task) -> list[_Sound | Unseen]:
@@ -163,7 +174,7 @@ def _sounds(task: Task) -> list[_Sound | Unseen]:
             if values is None and task.mode == "paper":
                 results.append(Unseen("the sound is silent: it cannot be scaled"))
             else:
-                results.append(_Sound(values, points, found))
+                results.append(_Sound(values, points, found, piece if task.keep else None))
     return results
 
 
@@ -192,6 +203,8 @@ def _sight(
     sound: _Sound,
     span: tuple[float, float],
 ) -> Sight | Unseen:
+    import numpy as np
+
     start, end = span
     inside = frames_inside(times, start, end)
     if not len(inside):
@@ -207,20 +220,24 @@ def _sight(
     seen = []
     for first, last in sound.windows:
         try:
-            window = _window(task, reading, video, grid[first:last])
+            pixels, tracks = _faces(task, reading, video, grid[first:last])
         except VideoError as error:
             # A frame that cannot be decoded costs its clip only.
             return Unseen(str(error))
-        for track in window.tracks:
+        faces, sounds = [], []
+        for track in tracks:
             begin = MFCC_PER_POINT * (first + track.first)
-            values = sound.values[begin : begin + MFCC_PER_POINT * len(track.boxes)]
-            window.sounds.append(values)
-        seen.append(window)
+            sounds.append(sound.values[begin : begin + MFCC_PER_POINT * len(track.boxes)])
+            faces.append(cut_faces(pixels, track))
+        kept = (np.stack(pixels), sound.window(first, last)) if task.keep else (None, None)
+        seen.append(Window(first, last - first, tracks, faces, sounds, *kept))
     return Sight(seen, sum(window.points for window in seen))
 
 
-def _window(task: Task, reading: Reading, video: Video, numbers: np.ndarray) -> Window:
-    """The window of the frames `numbers`; what they sound like is still to be added."""
+def _faces(
+    task: Task, reading: Reading, video: Video, numbers: np.ndarray
+) -> tuple[list[np.ndarray], list[Track]]:
+    """The frames `numbers`, uint8 RGB [height, width, 3] each, and the faces in them."""
     import numpy as np
 
     # A slow video's frames fill several grid points each.
@@ -230,9 +247,7 @@ def _window(task: Task, reading: Reading, video: Video, numbers: np.ndarray) -> 
     found = reading.timed("detection", lambda: detector.detect(pixels, DETECTION_BATCH))
     boxes = [whole_boxes(faces) for faces in found]
     tracks = follow(boxes[place] for place in places)
-    faces = [cut_faces([pixels[place] for place in places], track) for track in tracks]
-    frames = pixels[places] if task.keep_frames else None
-    return Window(len(numbers), tracks, faces, [], frames)
+    return [pixels[place] for place in places], tracks
 
 
 @lru_cache(maxsize=1)

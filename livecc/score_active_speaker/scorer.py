@@ -65,8 +65,9 @@ class Result:
         return self.frames / GRID_RATE
 
 
-#: Is shown the id, the windows (with their frames) and the logits of every track of every clip.
-Watcher = Callable[[str, "list[Window]", "list[list[np.ndarray]]"], None]
+#: Is shown, of each clip that is not silent, the request, the windows with their frames and sound,
+#: and for each window and track the logit of its every frame.
+Watcher = Callable[[Request, "list[Window]", "list[list[np.ndarray]]"], None]
 
 
 class ActiveSpeakerScorer:
@@ -107,9 +108,11 @@ class ActiveSpeakerScorer:
         Clips of one video must come together. Every clip has a result, those of a video by their
         start; nothing that is wrong with a video raises.
         """
+        # Windows that are watched are large.
+        together = WINDOWS_TOGETHER if self.watch is None else 1
         reading = work_ahead(
             read,
-            ((tuple(group), self._task(group)) for group in _groups(requests)),
+            ((tuple(group), self._task(group)) for group in _groups(requests, together)),
             workers=self.workers,
             timeout_seconds=self.timeout_seconds,
             ahead=2 * self.workers,
@@ -129,23 +132,23 @@ class ActiveSpeakerScorer:
                 for part, seconds in found.seconds.items():
                     self.seconds[part] += seconds
                 for request, sight in zip(group, found.clips, strict=True):
-                    yield [self._result(request.id, sight)]
+                    yield [self._result(request, sight)]
 
     def _task(self, group: list[Request]) -> Task:
         spans = tuple((request.start, request.end) for request in group)
-        return Task(group[0].path, spans, self.mode, self.detector, self.watch is not None)
+        return Task(group[0].path, spans, self.mode, self.detector, keep=self.watch is not None)
 
-    def _result(self, clip: str, sight: Sight | Unseen) -> Result:
+    def _result(self, request: Request, sight: Sight | Unseen) -> Result:
         if isinstance(sight, Unseen):
-            return Result(clip, None, reason=sight.reason)
+            return Result(request.id, None, reason=sight.reason)
         if sight.silent:
-            return Result(clip, 0.0, frames=sight.points)
+            return Result(request.id, 0.0, frames=sight.points)
         logits = self.listen(sight)
         if self.watch is not None:
-            self.watch(clip, sight.windows, logits)
-        speaking = sum(map(_speaking_frames, sight.windows, logits))
+            self.watch(request, sight.windows, logits)
+        speaking = sum(int(own.sum()) for own in map(speaking_frames, sight.windows, logits))
         tracks = sum(len(window.tracks) for window in sight.windows)
-        return Result(clip, round(speaking / sight.points, DECIMALS), tracks, sight.points)
+        return Result(request.id, round(speaking / sight.points, DECIMALS), tracks, sight.points)
 
     def listen(self, sight: Sight) -> list[list[np.ndarray]]:
         """For each window, for each track, the logit of "speaks" of its every frame."""
@@ -168,24 +171,24 @@ class ActiveSpeakerScorer:
         self.seconds[part] += time.perf_counter() - started
 
 
-def _speaking_frames(window: Window, logits: list[np.ndarray]) -> int:
-    """The number of frames in which at least one face speaks."""
+def speaking_frames(window: Window, logits: list[np.ndarray]) -> np.ndarray:
+    """Whether at least one face speaks, of every frame: bool [points]."""
     import numpy as np
 
     speaking = np.zeros(window.points, bool)
     for track, own in zip(window.tracks, logits, strict=True):
         speaking[track.first : track.first + len(own)] |= own > 0
-    return int(speaking.sum())
+    return speaking
 
 
-def _groups(requests: Iterable[Request]) -> Iterator[list[Request]]:
-    """The clips of one video together, up to WINDOWS_TOGETHER windows of them."""
+def _groups(requests: Iterable[Request], together: int) -> Iterator[list[Request]]:
+    """The clips of one video together, up to about `together` windows of them."""
     for _, clips in groupby(requests, key=lambda request: request.path):
         group: list[Request] = []
         waiting = 0
         for clip in sorted(clips, key=lambda clip: clip.start):
             more = expected_windows(clip.start, clip.end)
-            if group and waiting + more > WINDOWS_TOGETHER:
+            if group and waiting + more > together:
                 yield group
                 group, waiting = [], 0
             group.append(clip)

@@ -11,6 +11,7 @@ from livecc.device import prepare_torch, resolve_device
 from livecc.fingerprint import fingerprint
 from livecc.media.content import file_key
 from livecc.models import MissingModelError, read_receipt
+from livecc.records import Clip, Transcript
 from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request, Result
 from livecc.score_active_speaker.speaker import Speaker
 from livecc.score_cache import ScoreCache
@@ -49,7 +50,8 @@ def score_shard(
     weights could not be had, every clip gets a row that says so, and none is kept in the cache.
     """
     network_device = resolve_device(device)
-    job = StageStats(STAGE, track, shard, details={"device": network_device, "detector": detector})
+    details = {"device": network_device, "detector": detector, "mode": mode}
+    job = StageStats(STAGE, track, shard, details=details)
     missing = ""
     digests: list[str] = []
     folders: list[Path] = []
@@ -68,13 +70,12 @@ def score_shard(
     def items() -> Iterator[Item[Request]]:
         rows = candidates(clips, scores, gate)
         for transcript, group in transcripts_with_clips(transcripts, rows):
-            path = videos / transcript.video
-            content = file_key(path)
+            content = file_key(videos / transcript.video)
             for clip in group:
-                # The original begins where the first word ends.
-                start = float(transcript.end[clip.first_word])
-                key = None if content is None else f"{content}:{start:.3f}:{clip.end:.3f}"
-                yield Item(clip.id, key, Request(clip.id, path, start, clip.end))
+                request = request_of(transcript, clip, videos)
+                span = f"{request.start:.3f}:{request.end:.3f}"
+                key = None if content is None else f"{content}:{span}"
+                yield Item(clip.id, key, request)
 
     def load_engine() -> Engine[Request]:
         if missing:
@@ -98,6 +99,12 @@ def score_shard(
 
     with ScoreCache(cache, STAGE, settings, f"{track}.{shard}") as score_cache:
         score_items(items, score_cache, load_engine, job, output, stats)
+
+
+def request_of(transcript: Transcript, clip: Clip, videos: Path) -> Request:
+    """What is to be scored of a clip: from the end of its first word, as in the original."""
+    start = float(transcript.end[clip.first_word])
+    return Request(clip.id, videos / transcript.video, start, clip.end)
 
 
 def _row(result: Result) -> Row:
