@@ -15,6 +15,7 @@ from livecc.errors import LiveccError
 from livecc.files import atomic_path, read_json, read_rows, shard_name
 from livecc.models import read_receipt
 from livecc.score_active_speaker.mfcc import RATE
+from livecc.score_active_speaker.reading import SIZE
 from livecc.score_active_speaker.scorer import (
     ActiveSpeakerScorer,
     Request,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from livecc.score_active_speaker.reading import Window
 
 TRACK = "sft"
-#: How much larger than the scorer's frames (288 x 160) the video is, and the height of its caption.
+#: How much larger than the scorer's frames the video is, and the height of its caption.
 SCALE = 3
 CAPTION = 32
 TEXT = 20
@@ -127,12 +128,12 @@ def write_video(
         with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as file:
             video: Any = file.add_stream("libx264", rate=GRID_RATE, options={"crf": "20"})
             video.pix_fmt = "yuv420p"
+            video.width, video.height = SCALE * SIZE[1], SCALE * SIZE[0] + CAPTION
             audio: Any = file.add_stream("aac", rate=RATE)
             audio.layout = "mono"
             for k, (window, own) in enumerate(zip(windows, logits, strict=True)):
                 title = f"window {k + 1} of {len(windows)}"
                 for picture in draw_window(window, own, request.start, title):
-                    video.width, video.height = picture.size
                     file.mux(video.encode(av.VideoFrame.from_image(picture)))
             file.mux(video.encode())
             _add_sound(file, audio, windows)
