@@ -166,7 +166,7 @@ def draw_window(
             above = top - TEXT - 4 if top > TEXT + 4 else top + 4
             _write(draw, (left + 4, above), f"{own[place]:+.1f}", colour, font)
         now = start + (window.first + point) / GRID_RATE
-        said = "speaks" if speaking[point] else "nobody seen speaks"
+        said = "somebody seen speaks" if speaking[point] else "nobody seen speaks"
         share = f"{speaking[: point + 1].mean():.2f} so far"
         _write(
             draw,
