@@ -1,14 +1,15 @@
 """How fast are clips scored for active speakers, and what bounds it?
 
 Joins the talking clips of a folder into a file of some minutes, makes another one that shows no
-face, and scores clips of both
+face, and scores clips of both, taking turns,
 
-- with the stage's scorer, all of it: reading in its process, detection, crops, network;
+- with the stage's scorer, all of it, the start of its reading processes included;
 - the original's way: every clip opens its video and decodes all of its sound, one frame at a time
   goes through the detector (in two threads), every face is cropped from its frame by torch, and the
   network is torch's 3-D convolutions.
 
-Both use the same detector and weights, and their shares must agree within 0.01.
+Both use the same detector and weights, and their shares must agree within 0.01. Then each part of
+the stage alone, in one thread. On a machine that others use, trust the processor time.
 
 Usage: python benchmarks/bench_score_active_speaker.py --media FOLDER --models FOLDER [--runs 3]
 --media holds grid_*.mpg (talking faces); --models the weights as <name>/<file>.
@@ -18,30 +19,40 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "score_active_speaker"))
 
 import numpy as np
-import torch
 from talking_media import joined, write_media
 
 from livecc.faces import load_detector
 from livecc.faces.detector import FaceDetector
-from livecc.score_active_speaker.mfcc import mfcc
-from livecc.score_active_speaker.network import LightASD, load_network
-from livecc.score_active_speaker.reading import SIZE, Task, read
+from livecc.media.audio import read_audio_spans
+from livecc.media.frames import open_video
+from livecc.score_active_speaker.crops import crop_faces, cut_faces
+from livecc.score_active_speaker.mfcc import RATE, mfcc
+from livecc.score_active_speaker.reading import DETECTION_BATCH, SIZE
 from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request
 from livecc.score_active_speaker.speaker import Speaker
 from livecc.score_active_speaker.tracks import follow, whole_boxes
 from livecc.score_active_speaker.windows import frames_inside, frames_on_grid, windows
 
+if TYPE_CHECKING:
+    import torch
+
+    from livecc.score_active_speaker.network import LightASD
+
+T = TypeVar("T")
 #: Clips a file: each has two windows.
 CLIP_SECONDS = 37.0
 CLIPS = 3
@@ -74,6 +85,7 @@ def requests(files: list[Path]) -> list[Request]:
 def original(clip: Request, detector: FaceDetector, network: LightASD) -> float:
     """The share of a clip as the original computes it, step for step."""
     import decord
+    import torch
 
     sound = decord.AudioReader(str(clip.path), sample_rate=16_000)._array[0]
     values = mfcc(sound[int(clip.start * 16_000) : int(clip.end * 16_000) + 1])
@@ -116,6 +128,8 @@ def original(clip: Request, detector: FaceDetector, network: LightASD) -> float:
 
 
 def _crop(grey: torch.Tensor, box: list[int]) -> torch.Tensor:
+    import torch
+
     left, top, right, bottom = box
     height, width = grey.shape
     sides = (max(0, -left), max(0, right - width), max(0, -top), max(0, bottom - height))
@@ -127,8 +141,60 @@ def _crop(grey: torch.Tensor, box: list[int]) -> torch.Tensor:
     return crop
 
 
+class Parts:
+    """Processor seconds of each part of the stage, alone in one thread."""
+
+    def __init__(self) -> None:
+        names = ("sound", "decoding", "detection", "crops", "network")
+        self.seconds = dict.fromkeys(names, 0.0)
+        self.looked = self.tracked = 0.0
+
+    def timed(self, part: str, work: Callable[..., T], *arguments: Any) -> T:
+        started = time.process_time()
+        result = work(*arguments)
+        self.seconds[part] += time.process_time() - started
+        return result
+
+    def measure(self, clips: list[Request], detector: FaceDetector, speaker: Speaker) -> None:
+        """The clips of one video."""
+        path = clips[0].path
+        spans = [(int(clip.start * RATE), int(clip.end * RATE) + 1) for clip in clips]
+        pieces: list[np.ndarray] = self.timed("sound", list, read_audio_spans(path, spans))
+        heard = self.timed("sound", lambda: [mfcc(piece) for piece in pieces])
+        video = self.timed("decoding", open_video, path, 1, SIZE)
+        times = self.timed("decoding", video.times)
+        for clip, values in zip(clips, heard, strict=True):
+            assert values is not None
+            points = len(values) // 4
+            grid = frames_on_grid(frames_inside(times, clip.start, clip.end), points)
+            for first, last in windows(points, "paper"):
+                frames = self.timed("decoding", video.read, grid[first:last])
+                found = self.timed("detection", detector.detect, frames, DETECTION_BATCH)
+                self.looked += (last - first) / 25
+                for track in follow(whole_boxes(faces) for faces in found):
+                    parts = self.timed("crops", cut_faces, list(frames), track)
+                    crops = self.timed("crops", crop_faces, parts)
+                    begin = 4 * (first + track.first)
+                    sound = values[begin : begin + 4 * len(crops)]
+                    self.timed("network", speaker.score, [crops], [sound])
+                    self.tracked += len(crops) / 25
+
+
+def processor_seconds() -> float:
+    """What this process and its ended children have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float, float]:
+    """The result, seconds and processor seconds."""
+    started, used = time.perf_counter(), processor_seconds()
+    result = work()
+    return result, time.perf_counter() - started, processor_seconds() - used
+
+
 def row(name: str, figure: str, note: str = "") -> None:
-    print(f"  {name:<42}{figure:>20}   {note}")
+    print(f"  {name:<36}{figure:>30}   {note}")
 
 
 def main() -> None:
@@ -138,66 +204,76 @@ def main() -> None:
     parser.add_argument("--detector", default="scrfd", choices=["scrfd", "yunet", "centerface"])
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
+    import torch
+
+    from livecc.score_active_speaker.network import load_network
+
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(cores)
     name = {"scrfd": "scrfd_500m"}.get(options.detector, options.detector)
-    detector = load_detector(options.detector, options.models / name, cores)
-    single = load_detector(options.detector, options.models / name, 1)
+    detector = (options.detector, options.models / name)
+    weights = options.models / "light_asd"
+    network = load_network(weights)
+    single = load_detector(*detector, threads=1)
     single.border = 0.0
-    network = load_network(options.models / "light_asd")
-    speaker = Speaker.load(options.models / "light_asd", "cpu", cores)
     with tempfile.TemporaryDirectory() as folder:
         clips = requests(make_files(options.media, Path(folder)))
-        bench(clips, options.runs, detector, single, network, speaker)
+
+        def ours() -> list[float | None]:
+            speaker = Speaker.load(weights, "cpu", cores)
+            scorer = ActiveSpeakerScorer(detector, speaker, mode="paper", workers=cores)
+            return [result.score for some in scorer.score(clips) for result in some]
+
+        def theirs() -> list[float]:
+            return [original(clip, single, network) for clip in clips]
+
+        runs = []
+        for _ in range(options.runs):
+            shares, *own = timed(ours)
+            expected, *other = timed(theirs)
+            for share, wanted in zip(shares, expected, strict=True):
+                assert share is not None
+                assert abs(share - wanted) <= 0.01, (shares, expected)
+            runs.append((own, other))
+        parts = Parts()
+        alone = Speaker.load(weights, "cpu", 1)
+        for path in dict.fromkeys(clip.path for clip in clips):
+            parts.measure([clip for clip in clips if clip.path == path], single, alone)
+    report(clips, shares, runs, parts)
 
 
-def bench(
+def report(
     clips: list[Request],
-    runs: int,
-    detector: FaceDetector,
-    single: FaceDetector,
-    network: LightASD,
-    speaker: Speaker,
+    shares: list[float | None],
+    runs: list[tuple[list[float], list[float]]],
+    parts: Parts,
 ) -> None:
-    seconds = {"ours": [], "original": [], "decoding": []}  # type: dict[str, list[float]]
-    parts: dict[str, list[float]] = {}
-    looked = 0.0
-    for _ in range(runs):
-        scorer = ActiveSpeakerScorer(detector, speaker, mode="paper")
-        started = time.perf_counter()
-        results = [result for some in scorer.score(clips) for result in some]
-        seconds["ours"].append(time.perf_counter() - started)
-        for part, spent in scorer.seconds.items():
-            parts.setdefault(part, []).append(spent)
-        started = time.perf_counter()
-        shares = [original(clip, single, network) for clip in clips]
-        seconds["original"].append(time.perf_counter() - started)
-        started = time.perf_counter()
-        for path in sorted({clip.path for clip in clips}):
-            spans = tuple((clip.start, clip.end) for clip in clips if clip.path == path)
-            read(Task(path, spans, "paper"))
-        seconds["decoding"].append(time.perf_counter() - started)
-        looked = sum(result.seconds for result in results)
-        for result, share in zip(results, shares, strict=True):
-            assert result.score is not None, result
-            assert abs(result.score - share) <= 0.01, (result, share)
-    ours, theirs = (statistics.median(seconds[way]) for way in ("ours", "original"))
-    print(f"{len(clips)} clips of {CLIP_SECONDS:g} s, {looked:g} s of them looked at, half of it")
-    print(f"with a face; medians of {runs}. Shares: {[result.score for result in results]}")
-    row("the original's way", f"{theirs:.1f} s")
-    row("the stage, end to end", f"{ours:.1f} s", f"{theirs / ours:.1f} x the original's speed")
-    print("seconds of video looked at per second")
-    row(
-        "reading (decoding, sound), alone", f"{looked / statistics.median(seconds['decoding']):.0f}"
+    def median(way: int, kind: int) -> str:
+        return f"{statistics.median(run[way][kind] for run in runs):.1f} s"
+
+    def ratios(kind: int) -> str:
+        all_ratios = sorted(other[kind] / own[kind] for own, other in runs)
+        return f"{all_ratios[0]:.2f} to {all_ratios[-1]:.2f}"
+
+    print(
+        f"{len(clips)} clips of {CLIP_SECONDS:g} s, {parts.looked:g} s of them looked at, "
+        f"{parts.tracked:g} s of faces; {len(runs)} runs. Shares: {shares}"
     )
-    for part in ("detection", "crops", "network"):
-        spent = statistics.median(parts[part])
-        face = looked / 2 if part in ("crops", "network") else looked
-        row(part, f"{face / spent:.0f}", f"{spent / ours:.0%} of the time")
-    waited = statistics.median(parts["reading"])
-    row("waiting for reading", f"{waited:.1f} s", f"{waited / ours:.0%}, worker's start included")
-    most = max(("detection", "network"), key=lambda part: statistics.median(parts[part]))
-    print(f"bound by {most}: without the rest it would take {statistics.median(parts[most]):.1f} s")
+    row("", "the clock", "processor time")
+    row("the original's way", median(1, 0), median(1, 1))
+    row("the stage, end to end", median(0, 0), median(0, 1))
+    row("times faster, each pair", ratios(0), ratios(1))
+    print("each part alone, one thread: seconds of video looked at per processor second")
+    total = sum(parts.seconds.values())
+    for part, spent in parts.seconds.items():
+        of_faces = part in ("crops", "network")
+        seen = parts.tracked if of_faces else parts.looked
+        what = " (of a face)" if of_faces else ""
+        row(part, f"{seen / spent:.0f}", f"{spent / total:.0%} of {total:.1f} s{what}")
+    most = sorted(parts.seconds, key=lambda part: -parts.seconds[part])[:2]
+    ceiling = parts.looked / sum(parts.seconds[part] for part in ("detection", "network"))
+    print(f"bound by {most[0]}, then {most[1]}; convolutions alone (detection and network) would")
+    print(f"allow {ceiling:.1f} s of video a second and core, all parts {parts.looked / total:.1f}")
 
 
 if __name__ == "__main__":

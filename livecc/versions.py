@@ -16,7 +16,7 @@ VERSIONS = {
     "identify_language": "1",
     "score_lm_loss": "1",
     "score_talking_head": "1",
-    "score_active_speaker": "1",
+    "score_active_speaker": "2",
     "make_prompts": "1",
     "select_samples": "1",
 }

@@ -151,6 +151,7 @@ class DecordVideo:
         self._path = path
         self._threads = threads
         self._size = size
+        self._other: AvVideo | None = None
         height, width = size or (-1, -1)  # decord's own size
         try:
             self._reader: Any = decord.VideoReader(
@@ -164,11 +165,14 @@ class DecordVideo:
             raise VideoError("the video has no frames")
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        try:
-            frames: np.ndarray = self._reader.get_batch([int(k) for k in indices]).asnumpy()
-        except self._errors:
-            return AvVideo(self._path, self._threads, self._size).read(indices)
-        return frames
+        if self._other is None:
+            try:
+                frames: np.ndarray = self._reader.get_batch([int(k) for k in indices]).asnumpy()
+            except self._errors:
+                self._other = AvVideo(self._path, self._threads, self._size)
+            else:
+                return frames
+        return self._other.read(indices)
 
     def times(self) -> np.ndarray:
         import numpy as np
@@ -212,6 +216,9 @@ class AvVideo:
         # Without a time for every frame one can only be found by counting from the start.
         self._shown = known if len(known) == len(times) else None
         self._times = self._shown if indexed else None
+        # Where counting stands, so that what is read in order is decoded once.
+        self._counter: Iterator[tuple[int, Any]] = iter(())
+        self._next = 0
 
     def times(self) -> np.ndarray:
         import numpy as np
@@ -269,15 +276,22 @@ class AvVideo:
 
     def _count_through(self, wanted: list[int]) -> dict[int, np.ndarray]:
         """The wanted frames, found by decoding everything before them."""
-        found = {}
+        found: dict[int, np.ndarray] = {}
         numbers = set(wanted)
-        with self._decoding() as (container, stream):
-            for number, frame in enumerate(container.decode(stream)):
-                if number in numbers:
-                    found[number] = self._pixels(frame)
-                if number >= wanted[-1]:
-                    break
+        if not self._next or wanted[0] < self._next:
+            self._counter = self._counted()
+        for number, frame in self._counter:
+            self._next = number + 1
+            if number in numbers:
+                found[number] = self._pixels(frame)
+            if number >= wanted[-1]:
+                return found
+        self._next = 0
         return found
+
+    def _counted(self) -> Iterator[tuple[int, Any]]:
+        with self._decoding() as (container, stream):
+            yield from enumerate(container.decode(stream))
 
     def _pixels(self, frame: Any) -> np.ndarray:
         """RGB pixels, of the wanted size, turned upright by the frame's display matrix."""

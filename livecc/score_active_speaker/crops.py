@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from livecc.score_active_speaker.tracks import Track
@@ -15,33 +16,38 @@ GREY = (0.2989, 0.5870, 0.1140)
 SIDE = 112
 
 
-def crop_faces(frames: np.ndarray, track: Track) -> np.ndarray:
-    """The faces of a track: grey, 0 to 255, not rounded, float32 [n, SIDE, SIDE].
+def cut_faces(frames: Sequence[np.ndarray], track: Track) -> list[np.ndarray]:
+    """What is in the boxes of a track: uint8 RGB [height, width, 3] each, black outside the frame.
 
-    `frames`: uint8 RGB [window, height, width, 3]. What of a box lies outside the frame is black.
+    `frames`: uint8 RGB [height, width, 3] each, those of the window that the track was found in.
+    """
+    import numpy as np
+
+    parts = []
+    for frame, box in zip(frames[track.first :], track.boxes.tolist(), strict=False):
+        left, top, right, bottom = box
+        height, width = frame.shape[:2]
+        part = np.zeros((bottom - top, right - left, 3), np.uint8)
+        x1, x2 = max(left, 0), min(right, width)
+        y1, y2 = max(top, 0), min(bottom, height)
+        if x1 < x2 and y1 < y2:
+            part[y1 - top : y2 - top, x1 - left : x2 - left] = frame[y1:y2, x1:x2]
+        parts.append(part)
+    return parts
+
+
+def crop_faces(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Faces as the network takes them: grey, 0 to 255, not rounded, float32 [n, SIDE, SIDE].
+
     Resizing is bilinear, with the filter widened where a box is made smaller (Pillow's, which
     equals the "antialiased" one of torchvision).
     """
     import numpy as np
     from PIL import Image
 
-    crops = np.empty((len(track.boxes), SIDE, SIDE), np.float32)
-    for crop, box, frame in zip(crops, track.boxes, frames[track.first :], strict=False):
-        part = Image.fromarray(grey_part(frame, box))
-        crop[:] = np.asarray(part.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    weights = np.array(GREY, np.float32)
+    crops = np.empty((len(parts), SIDE, SIDE), np.float32)
+    for crop, part in zip(crops, parts, strict=True):
+        grey = Image.fromarray(part.astype(np.float32) @ weights)
+        crop[:] = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
     return crops
-
-
-def grey_part(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The grey values in a box, float32 [height, width], 0 outside the frame."""
-    import numpy as np
-
-    left, top, right, bottom = (int(side) for side in box)
-    height, width = frame.shape[:2]
-    part = np.zeros((bottom - top, right - left), np.float32)
-    x1, x2 = max(left, 0), min(right, width)
-    y1, y2 = max(top, 0), min(bottom, height)
-    if x1 < x2 and y1 < y2:
-        inside = frame[y1:y2, x1:x2].astype(np.float32) @ np.array(GREY, np.float32)
-        part[y1 - top : y2 - top, x1 - left : x2 - left] = inside
-    return part

@@ -1,19 +1,29 @@
-"""What of a video the scorer looks at and listens to, read in one pass for several of its clips."""
+"""What of a video the scorer looks at and listens to, found in one pass over its clips.
+
+This runs in the reading processes: sound and frames are decoded, faces are found and followed, and
+what is handed on is small: the pixels of the faces and the sound features beside them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from livecc.faces import FaceDetector, load_detector
 from livecc.media.audio import read_audio_spans
 from livecc.media.frames import Video, VideoError, open_video
+from livecc.score_active_speaker.crops import cut_faces
 from livecc.score_active_speaker.mfcc import PER_SECOND, RATE, count, mfcc
+from livecc.score_active_speaker.tracks import Track, follow, whole_boxes
 from livecc.score_active_speaker.windows import (
     GRID_RATE,
     MFCC_PER_POINT,
     WINDOW,
+    frames_in_step,
     frames_inside,
     frames_on_grid,
     windows,
@@ -26,28 +36,53 @@ if TYPE_CHECKING:
 SIZE = (160, 288)
 #: A clip may reach this much beyond the end of its video: word times are not exact.
 BEYOND_SECONDS = 1.0
+#: Frames a detector looks at in one go; more do not make it faster on one core.
+DETECTION_BATCH = 8
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Spans (start, end) in seconds of clips of one video, sorted by their start."""
+    """Spans (start, end) in seconds of clips of one video, sorted by their start.
+
+    `detector` is the name of a face detector and the folder of its weights. `keep`: hand on the
+    frames and the sound of the windows too, 21 MB each.
+    """
 
     path: Path
     spans: tuple[tuple[float, float], ...]
     mode: str
-    threads: int = 1
+    detector: tuple[str, Path]
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The grid points [first, first + points) of a clip and the faces followed through them.
+
+    `faces[k]`: the pixels of the face of `tracks[k]` in each of its frames, uint8 RGB [height,
+    width, 3]; `sounds[k]`: the MFCCs of the same time, float32 [4 n, 13]. When they are kept,
+    `frames`: uint8 RGB [points, height, width, 3], and `samples`: float32 [n], mono, at RATE.
+    """
+
+    first: int
+    points: int
+    tracks: list[Track]
+    faces: list[list[np.ndarray]]
+    sounds: list[np.ndarray]
+    frames: np.ndarray | None = None
+    samples: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """The windows of a clip, none of them when it is `silent`.
 
-    `windows`: frames of each, uint8 RGB [n, height, width, 3]; `sounds`: their MFCCs, float32
-    [4 n, 13]. `points` is the number of frames in all windows, also of a silent clip.
+    `points` is the number of frames in all windows, also of a silent clip.
     """
 
-    windows: list[np.ndarray]
-    sounds: list[np.ndarray]
+    windows: list[Window]
     points: int
     silent: bool = False
 
@@ -59,47 +94,61 @@ class Unseen:
     reason: str
 
 
-def read(task: Task) -> list[Sight | Unseen]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A sight, or the reason why there is none, of each clip, and what took how many seconds."""
+
+    clips: list[Sight | Unseen]
+    seconds: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("sound", "decoding", "detection"), 0.0)
+    )
+
+    def timed(self, part: str, work: Callable[[], T]) -> T:
+        started = time.perf_counter()
+        try:
+            return work()
+        finally:
+            self.seconds[part] += time.perf_counter() - started
+
+
+def read(task: Task) -> Reading:
     """The sight of each of the task's clips.
 
     Raises LiveccError when the whole video cannot be used: AudioError or VideoError.
     """
-    sounds = _sounds(task)
-    heard = {k: sound for k, sound in enumerate(sounds) if isinstance(sound, _Sound)}
-    if all(sound.values is None for sound in heard.values()):
+    reading = Reading([])
+    sounds = reading.timed("sound", lambda: _sounds(task))
+    if all(isinstance(sound, Unseen) or sound.values is None for sound in sounds):
         # Silence alone: nobody speaks, whatever the picture shows.
-        return [_silent(sound) if isinstance(sound, _Sound) else sound for sound in sounds]
-    video = open_video(task.path, task.threads, SIZE)
-    times = video.times()
-    chosen: dict[int, np.ndarray] = {}
-    results: list[Sight | Unseen] = []
-    for k, (sound, (start, end)) in enumerate(zip(sounds, task.spans, strict=True)):
-        if isinstance(sound, Unseen):
-            results.append(sound)
-            continue
-        inside = frames_inside(times, start, end)
-        if not len(inside):
-            results.append(Unseen(f"no frame of the video lies in {_span(start, end)}"))
-        elif task.mode == "default" and times[-1, 1] < end - BEYOND_SECONDS:
-            results.append(_beyond("picture", float(times[-1, 1]), end))
-        else:
-            results.append(_silent(sound))
-            if sound.values is not None:
-                grid = frames_on_grid(inside, sound.points)
-                chosen[k] = _joined([grid[first:last] for first, last in sound.windows])
-    pixels = _pixels(video, chosen)
-    for k, frames in pixels.items():
-        results[k] = frames if isinstance(frames, Unseen) else _sight(heard[k], frames)
-    return results
+        reading.clips.extend(
+            sound if isinstance(sound, Unseen) else _silent(sound) for sound in sounds
+        )
+        return reading
+    video = reading.timed("decoding", lambda: open_video(task.path, 1, SIZE))
+    times = reading.timed("decoding", video.times)
+    for sound, span in zip(sounds, task.spans, strict=True):
+        reading.clips.append(
+            sound if isinstance(sound, Unseen) else _sight(task, reading, video, times, sound, span)
+        )
+    return reading
 
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """The MFCCs of a clip (None: silent), the grid they make and the windows on it."""
+    """The MFCCs of a clip (None: silent), the grid they make and the windows on it.
+
+    `samples`: float32 [n], mono, at RATE, when they are kept.
+    """
 
     values: np.ndarray | None
     points: int
     windows: list[tuple[int, int]]
+    samples: np.ndarray | None
+
+    def window(self, first: int, last: int) -> np.ndarray | None:
+        """The kept samples of the grid points [first, last)."""
+        a_point = RATE // GRID_RATE
+        return None if self.samples is None else self.samples[a_point * first : a_point * last]
 
 
 def _sounds(task: Task) -> list[_Sound | Unseen]:
@@ -125,7 +174,7 @@ def _sounds(task: Task) -> list[_Sound | Unseen]:
             if values is None and task.mode == "paper":
                 results.append(Unseen("the sound is silent: it cannot be scaled"))
             else:
-                results.append(_Sound(values, points, found))
+                results.append(_Sound(values, points, found, piece if task.keep else None))
     return results
 
 
@@ -143,51 +192,84 @@ def _span(start: float, end: float) -> str:
 
 
 def _silent(sound: _Sound) -> Sight:
-    points = sum(last - first for first, last in sound.windows)
-    return Sight([], [], points, silent=True)
+    return Sight([], sum(last - first for first, last in sound.windows), silent=True)
 
 
-def _sight(sound: _Sound, frames: np.ndarray) -> Sight:
-    pictures: list[np.ndarray] = []
-    sounds: list[np.ndarray] = []
-    used = 0
+def _sight(
+    task: Task,
+    reading: Reading,
+    video: Video,
+    times: np.ndarray,
+    sound: _Sound,
+    span: tuple[float, float],
+) -> Sight | Unseen:
+    import numpy as np
+
+    start, end = span
+    inside = frames_inside(times, start, end)
+    if not len(inside):
+        return Unseen(f"no frame of the video lies in {_span(start, end)}")
+    if task.mode == "default" and times[-1, 1] < end - BEYOND_SECONDS:
+        return _beyond("picture", float(times[-1, 1]), end)
+    if sound.values is None:
+        return _silent(sound)
+    if task.mode == "paper":
+        grid = frames_on_grid(inside, sound.points)
+    else:
+        grid = frames_in_step(times, inside, start, sound.points)
+    seen = []
     for first, last in sound.windows:
-        pictures.append(frames[used : used + last - first])
-        used += last - first
-        assert sound.values is not None
-        sounds.append(sound.values[MFCC_PER_POINT * first : MFCC_PER_POINT * last])
-    return Sight(pictures, sounds, used)
+        try:
+            pixels, tracks = _faces(task, reading, video, grid[first:last])
+        except VideoError as error:
+            # A frame that cannot be decoded costs its clip only.
+            return Unseen(str(error))
+        faces, sounds = [], []
+        for track in tracks:
+            begin = MFCC_PER_POINT * (first + track.first)
+            sounds.append(sound.values[begin : begin + MFCC_PER_POINT * len(track.boxes)])
+            faces.append(cut_faces(pixels, track))
+        kept = (np.stack(pixels), sound.window(first, last)) if task.keep else (None, None)
+        seen.append(Window(first, last - first, tracks, faces, sounds, *kept))
+    return Sight(seen, sum(window.points for window in seen))
 
 
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+def _faces(
+    task: Task, reading: Reading, video: Video, numbers: np.ndarray
+) -> tuple[list[np.ndarray], list[Track]]:
+    """The frames `numbers`, uint8 RGB [height, width, 3] each, and the faces in them."""
     import numpy as np
 
-    return np.concatenate(parts)
+    # A slow video's frames fill several grid points each.
+    own, places = np.unique(numbers, return_inverse=True)
+    pixels = reading.timed("decoding", lambda: video.read(own))
+    detector = _detector(*task.detector)
+    found = reading.timed("detection", lambda: detector.detect(pixels, DETECTION_BATCH))
+    boxes = [whole_boxes(faces) for faces in found]
+    tracks = follow(boxes[place] for place in places)
+    return [pixels[place] for place in places], tracks
 
 
-def _pixels(video: Video, chosen: dict[int, np.ndarray]) -> dict[int, np.ndarray | Unseen]:
-    """The frames of each clip, all read at once: some files can only be read from their beginning.
-
-    A frame that cannot be decoded costs its clip only.
-    """
-    import numpy as np
-
-    if not chosen:
-        return {}
-    numbers = np.unique(np.concatenate(list(chosen.values())))
-    try:
-        frames = video.read(numbers)
-    except VideoError as error:
-        if len(chosen) == 1:
-            return {k: Unseen(str(error)) for k in chosen}
-        alone: dict[int, np.ndarray | Unseen] = {}
-        for k, own in chosen.items():
-            alone.update(_pixels(video, {k: own}))
-        return alone
-    return {k: frames[np.searchsorted(numbers, own)] for k, own in chosen.items()}
+@lru_cache(maxsize=1)
+def _detector(name: str, folder: Path) -> FaceDetector:
+    """The process's own detector: one thread, because every core has a process."""
+    detector = load_detector(name, folder, threads=1)
+    # The original suppresses boxes by torchvision's rule, which has no border.
+    detector.border = 0.0
+    return detector
 
 
 def expected_windows(start: float, end: float) -> int:
     """About how many windows a span has, to bound what is read at a time; at least 1."""
     points = int((end - start) * PER_SECOND) // MFCC_PER_POINT
     return max(1, len(windows(points, "default")))
+
+
+def libraries() -> list[str]:
+    """Import what reading needs, before any time limit counts."""
+    import av
+    import decord
+    import onnx
+    import onnxruntime
+
+    return [library.__name__ for library in (av, decord, onnx, onnxruntime)]

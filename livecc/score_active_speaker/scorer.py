@@ -10,21 +10,26 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from livecc.faces.detector import FaceDetector
+from livecc.faces import load_detector
 from livecc.media.pool import Failure, work_ahead
 from livecc.score_active_speaker.crops import crop_faces
-from livecc.score_active_speaker.reading import Sight, Task, Unseen, expected_windows, read
+from livecc.score_active_speaker.reading import (
+    Sight,
+    Task,
+    Unseen,
+    Window,
+    expected_windows,
+    libraries,
+    read,
+)
 from livecc.score_active_speaker.speaker import Speaker
-from livecc.score_active_speaker.tracks import Track, follow, whole_boxes
-from livecc.score_active_speaker.windows import GRID_RATE, MFCC_PER_POINT
+from livecc.score_active_speaker.windows import GRID_RATE
 
 if TYPE_CHECKING:
     import numpy as np
 
-#: Windows read at a time, 21 MB each. A video is opened once for so many (10 minutes of clips).
-WINDOWS_AHEAD = 20
-#: Frames a detector looks at in one go.
-DETECTION_BATCH = 16
+#: Windows read at a time. A video is opened once for so many, which are half an hour of clips.
+WINDOWS_TOGETHER = 60
 #: Decimals of a share, the original's.
 DECIMALS = 2
 
@@ -60,53 +65,42 @@ class Result:
         return self.frames / GRID_RATE
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A window's tracks and, for each, the logit of "speaks" of its every frame, float32 [n]."""
-
-    tracks: list[Track]
-    logits: list[np.ndarray]
-
-    def speaking_frames(self) -> set[int]:
-        """The frames in which at least one face speaks."""
-        return {
-            track.first + k
-            for track, logits in zip(self.tracks, self.logits, strict=True)
-            for k, logit in enumerate(logits)
-            if logit > 0
-        }
-
-
-#: Is shown the id, windows (frames) and findings of every clip.
-Watcher = Callable[[str, "list[np.ndarray]", "list[Spoken]"], None]
+#: Is shown, of each clip that is not silent, the request, the windows with their frames and sound,
+#: and for each window and track the logit of its every frame.
+Watcher = Callable[[Request, "list[Window]", "list[list[np.ndarray]]"], None]
 
 
 class ActiveSpeakerScorer:
-    """Scores clips; reading the next videos goes on in a process of its own meanwhile.
+    """Scores clips; the faces of the next videos are looked for in other processes meanwhile.
 
-    `seconds` holds what detecting, cropping and the network took, and how long they waited for
-    reading.
+    Raises LiveccError when the detector cannot be loaded.
+
+    `detector` is the name of a face detector and the folder of its weights. `workers` processes
+    read; a reading that takes longer than `timeout_seconds` is given up. `seconds` holds what each
+    part took: `sound`, `decoding` and `detection` in the reading processes, `crops` and `network`
+    here, and how long was spent `waiting` here for reading.
     """
 
     def __init__(
         self,
-        detector: FaceDetector,
+        detector: tuple[str, Path],
         speaker: Speaker,
         *,
         mode: str,
         timeout_seconds: float = 300.0,
-        threads: int = 1,
+        workers: int = 1,
         watch: Watcher | None = None,
     ) -> None:
+        # Said here, once, and not of every video.
+        load_detector(*detector, threads=1)
         self.detector = detector
-        # The original suppresses boxes by torchvision's rule, which has no border.
-        self.detector.border = 0.0
         self.speaker = speaker
         self.mode = mode
         self.timeout_seconds = timeout_seconds
-        self.threads = threads
+        self.workers = workers
         self.watch = watch
-        self.seconds = dict.fromkeys(("reading", "detection", "crops", "network"), 0.0)
+        parts = ("sound", "decoding", "detection", "crops", "network", "waiting")
+        self.seconds = dict.fromkeys(parts, 0.0)
 
     def score(self, requests: Iterable[Request]) -> Iterator[list[Result]]:
         """Score the clips and yield their results, some clips of one video at a time.
@@ -114,59 +108,61 @@ class ActiveSpeakerScorer:
         Clips of one video must come together. Every clip has a result, those of a video by their
         start; nothing that is wrong with a video raises.
         """
-        tasks = (
-            (tuple(group), Task(group[0].path, _spans(group), self.mode, self.threads))
-            for group in _groups(requests)
+        # Windows that are watched are large.
+        together = WINDOWS_TOGETHER if self.watch is None else 1
+        reading = work_ahead(
+            read,
+            ((tuple(group), self._task(group)) for group in _groups(requests, together)),
+            workers=self.workers,
+            timeout_seconds=self.timeout_seconds,
+            ahead=2 * self.workers,
+            warm_up=libraries,
         )
-        reading = work_ahead(read, tasks, workers=1, timeout_seconds=self.timeout_seconds, ahead=2)
         with closing(reading):
             while True:
-                with self._timed("reading"):
+                with self._timed("waiting"):
                     outcome = next(reading, None)
                 if outcome is None:
                     return
-                group, sights = outcome
-                if isinstance(sights, Failure):
-                    reason, transient = sights.reason, sights.transient
+                group, found = outcome
+                if isinstance(found, Failure):
+                    reason, transient = found.reason, found.transient
                     yield [Result(r.id, None, reason=reason, transient=transient) for r in group]
-                else:
-                    pairs = zip(group, sights, strict=True)
-                    yield [self._result(request.id, sight) for request, sight in pairs]
+                    continue
+                for part, seconds in found.seconds.items():
+                    self.seconds[part] += seconds
+                for request, sight in zip(group, found.clips, strict=True):
+                    yield [self._result(request, sight)]
 
-    def _result(self, clip: str, sight: Sight | Unseen) -> Result:
+    def _task(self, group: list[Request]) -> Task:
+        spans = tuple((request.start, request.end) for request in group)
+        return Task(group[0].path, spans, self.mode, self.detector, keep=self.watch is not None)
+
+    def _result(self, request: Request, sight: Sight | Unseen) -> Result:
         if isinstance(sight, Unseen):
-            return Result(clip, None, reason=sight.reason)
+            return Result(request.id, None, reason=sight.reason)
         if sight.silent:
-            return Result(clip, 0.0, frames=sight.points)
-        found = self.look(sight)
+            return Result(request.id, 0.0, frames=sight.points)
+        logits = self.listen(sight)
         if self.watch is not None:
-            self.watch(clip, sight.windows, found)
-        speaking = sum(len(spoken.speaking_frames()) for spoken in found)
-        tracks = sum(len(spoken.tracks) for spoken in found)
-        return Result(clip, round(speaking / sight.points, DECIMALS), tracks, sight.points)
+            self.watch(request, sight.windows, logits)
+        speaking = sum(int(own.sum()) for own in map(speaking_frames, sight.windows, logits))
+        tracks = sum(len(window.tracks) for window in sight.windows)
+        return Result(request.id, round(speaking / sight.points, DECIMALS), tracks, sight.points)
 
-    def look(self, sight: Sight) -> list[Spoken]:
-        """Who is seen in each window, and when they speak."""
-        with self._timed("detection"):
-            windows = [self._tracks(frames) for frames in sight.windows]
-        with self._timed("crops"):
-            faces = [
-                crop_faces(frames, track)
-                for frames, tracks in zip(sight.windows, windows, strict=True)
-                for track in tracks
-            ]
-        sounds = [
-            sound[MFCC_PER_POINT * track.first : MFCC_PER_POINT * (track.first + len(track.boxes))]
-            for sound, tracks in zip(sight.sounds, windows, strict=True)
-            for track in tracks
-        ]
+    def listen(self, sight: Sight) -> list[list[np.ndarray]]:
+        """For each window, for each track, the logit of "speaks" of its every frame."""
+        faces = (self._crops(parts) for window in sight.windows for parts in window.faces)
+        sounds = [sound for window in sight.windows for sound in window.sounds]
+        before = self.seconds["crops"]
         with self._timed("network"):
             logits = iter(self.speaker.score(faces, sounds))
-        return [Spoken(tracks, [next(logits) for _ in tracks]) for tracks in windows]
+        self.seconds["network"] -= self.seconds["crops"] - before
+        return [[next(logits) for _ in window.tracks] for window in sight.windows]
 
-    def _tracks(self, frames: np.ndarray) -> list[Track]:
-        faces = self.detector.detect(frames, DETECTION_BATCH)
-        return follow(whole_boxes(found) for found in faces)
+    def _crops(self, parts: list[np.ndarray]) -> np.ndarray:
+        with self._timed("crops"):
+            return crop_faces(parts)
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:
@@ -175,18 +171,24 @@ class ActiveSpeakerScorer:
         self.seconds[part] += time.perf_counter() - started
 
 
-def _spans(group: list[Request]) -> tuple[tuple[float, float], ...]:
-    return tuple((request.start, request.end) for request in group)
+def speaking_frames(window: Window, logits: list[np.ndarray]) -> np.ndarray:
+    """Whether at least one face speaks, of every frame: bool [points]."""
+    import numpy as np
+
+    speaking = np.zeros(window.points, bool)
+    for track, own in zip(window.tracks, logits, strict=True):
+        speaking[track.first : track.first + len(own)] |= own > 0
+    return speaking
 
 
-def _groups(requests: Iterable[Request]) -> Iterator[list[Request]]:
-    """The clips of one video together, up to WINDOWS_AHEAD windows of them."""
+def _groups(requests: Iterable[Request], together: int) -> Iterator[list[Request]]:
+    """The clips of one video together, up to about `together` windows of them."""
     for _, clips in groupby(requests, key=lambda request: request.path):
         group: list[Request] = []
         waiting = 0
         for clip in sorted(clips, key=lambda clip: clip.start):
             more = expected_windows(clip.start, clip.end)
-            if group and waiting + more > WINDOWS_AHEAD:
+            if group and waiting + more > together:
                 yield group
                 group, waiting = [], 0
             group.append(clip)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from livecc.device import prepare_torch, resolve_device
-from livecc.faces import load_detector
 from livecc.media.content import file_key
 from livecc.models import MissingModelError, read_receipt
+from livecc.records import Clip, Transcript
 from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request, Result
 from livecc.score_active_speaker.speaker import Speaker
 from livecc.score_tables import candidates, transcripts_with_clips
@@ -45,7 +45,7 @@ def prepare(
     weights could not be had, every clip gets a row that says so, and none is kept in the cache.
     """
     network_device = resolve_device(device)
-    details: dict[str, Any] = {"device": network_device, "detector": detector}
+    details: dict[str, Any] = {"device": network_device, "detector": detector, "mode": mode}
     missing = ""
     digests: list[str] = []
     folders: list[Path] = []
@@ -68,23 +68,23 @@ def prepare(
     def items() -> Iterator[Item[Request]]:
         rows = candidates(clips, scores, gate)
         for transcript, group in transcripts_with_clips(transcripts, rows):
-            path = videos / transcript.video
-            content = file_key(path)
+            content = file_key(videos / transcript.video)
             for clip in group:
-                # The original begins where the first word ends.
-                start = float(transcript.end[clip.first_word])
-                key = None if content is None else f"{content}:{start:.3f}:{clip.end:.3f}"
-                yield Item(clip.id, key, Request(clip.id, path, start, clip.end))
+                request = request_of(transcript, clip, videos)
+                span = f"{request.start:.3f}:{request.end:.3f}"
+                key = None if content is None else f"{content}:{span}"
+                yield Item(clip.id, key, request)
 
     def load_engine() -> Engine[Request]:
         if missing:
             return lambda wanted: ([(item.id, failed(missing, transient=True))] for item in wanted)
         prepare_torch(network_device, threads)
         scorer = ActiveSpeakerScorer(
-            load_detector(detector, folders[1], threads, device=_detector_device(device)),
+            (detector, folders[1]),
             Speaker.load(folders[0], network_device, threads),
             mode=mode,
             timeout_seconds=decode_timeout_seconds,
+            workers=max(1, threads),
         )
 
         def run(wanted: Iterator[Item[Request]]) -> Iterator[list[tuple[str, Row]]]:
@@ -98,13 +98,10 @@ def prepare(
     return ScoreJob(STAGE, track, shard, settings, items, load_engine, details)
 
 
-def _detector_device(device: str) -> str:
-    """Where the detector runs: `auto` is CUDA only where onnxruntime is a CUDA build."""
-    if device != "auto" or resolve_device(device) == "cpu":
-        return resolve_device(device)
-    import onnxruntime
-
-    return "cuda" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else "cpu"
+def request_of(transcript: Transcript, clip: Clip, videos: Path) -> Request:
+    """What is to be scored of a clip: from the end of its first word, as in the original."""
+    start = float(transcript.end[clip.first_word])
+    return Request(clip.id, videos / transcript.video, start, clip.end)
 
 
 def _row(result: Result) -> Row:

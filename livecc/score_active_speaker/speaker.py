@@ -1,17 +1,17 @@
 """Running Light-ASD on batches of tracks: ONNX Runtime on the CPU, torch elsewhere.
 
-On two cores ONNX Runtime takes a quarter of the time that torch takes for the 3-D convolutions;
-their logits differ by about 1e-6.
+ONNX Runtime takes less than a third of the processor time that torch takes for the 3-D convolutions
+(see `graph`); their logits differ by about 1e-6.
 """
 
 from __future__ import annotations
 
-import tempfile
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from livecc.errors import LiveccError
 from livecc.score_active_speaker.windows import MFCC_PER_POINT
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from livecc.score_active_speaker.network import LightASD
 
-#: Tracks run at a time: the widest layer holds 30 MB for 6 s of one track, several times over.
-CPU_BATCH, GPU_BATCH = 4, 32
+#: Frames run at a time, and at least one track. The widest layers hold 60 MB for 150 frames,
+#: several of them at once. One track of 6 s keeps a processor busy, a GPU wants more.
+CPU_FRAMES, GPU_FRAMES = 150, 8 * 150
 
 #: (faces [B, T, side, side], mfcc [B, 4 T, 13]) to logits [B, T], all float32.
 Run = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]
@@ -29,9 +30,9 @@ Run = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]
 class Speaker:
     """Scores the tracks of a clip, frame by frame."""
 
-    def __init__(self, run: Run, batch: int) -> None:
+    def __init__(self, run: Run, batch_frames: int) -> None:
         self._run = run
-        self._batch = batch
+        self._batch_frames = batch_frames
 
     @classmethod
     def load(cls, folder: Path, device: str, threads: int) -> Speaker:
@@ -40,42 +41,66 @@ class Speaker:
 
         network = load_network(folder)
         if device == "cpu":
-            return cls(_on_onnxruntime(network, threads), CPU_BATCH)
-        return cls(_on_torch(network, device), GPU_BATCH)
+            return cls(_on_onnxruntime(network, threads), CPU_FRAMES)
+        return cls(_on_torch(network, device), GPU_FRAMES)
 
-    def score(self, faces: Sequence[np.ndarray], sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def score(self, faces: Iterable[np.ndarray], sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The logit of "speaks" of every frame of every track, float32 [n] each.
 
-        `faces[k]`: float32 [n, side, side]; `sounds[k]`: the MFCCs of the same time, [4 n, 13]. All
-        are padded with zeros to the longest, as in the original: the network sees the padding, so
-        that the tracks of a clip, and no others, belong into one call.
+        `faces`: float32 [n, side, side] of each track, taken batch by batch; `sounds[k]`: the MFCCs
+        of the same time, [4 n, 13]. All are padded with zeros to the longest, as in the original:
+        the network sees the padding, so that the tracks of a clip, and no others, belong into one
+        call.
         """
         import numpy as np
 
         logits: list[np.ndarray] = []
-        longest = max((len(track) for track in faces), default=0)
-        for first in range(0, len(faces), self._batch):
-            some = faces[first : first + self._batch]
-            heard = sounds[first : first + self._batch]
-            seen = np.zeros((len(some), longest, *some[0].shape[1:]), np.float32)
-            mfcc = np.zeros((len(some), longest * MFCC_PER_POINT, heard[0].shape[1]), np.float32)
-            for k, (track, sound) in enumerate(zip(some, heard, strict=True)):
+        steps = max((len(sound) for sound in sounds), default=0)
+        longest = steps // MFCC_PER_POINT
+        batch = max(1, self._batch_frames // max(1, longest))
+        tracks = zip(faces, sounds, strict=True)
+        while some := list(islice(tracks, batch)):
+            seen = np.zeros((len(some), longest, *some[0][0].shape[1:]), np.float32)
+            heard = np.zeros((len(some), steps, some[0][1].shape[1]), np.float32)
+            for k, (track, sound) in enumerate(some):
                 seen[k, : len(track)] = track
-                mfcc[k, : len(sound)] = sound
-            scores = self._run(seen, mfcc)
-            logits += [row[: len(track)] for row, track in zip(scores, some, strict=True)]
+                heard[k, : len(sound)] = sound
+            scores = self._halving(seen, heard)
+            logits += [row[: len(track)] for row, (track, _) in zip(scores, some, strict=True)]
         return logits
+
+    def _halving(self, seen: np.ndarray, heard: np.ndarray) -> np.ndarray:
+        """Run a batch, in halves when memory runs out; later batches are smaller too."""
+        import numpy as np
+
+        try:
+            return self._run(seen, heard)
+        except MemoryError:
+            if len(seen) == 1:
+                raise LiveccError(
+                    f"there is not enough memory to score one face for {seen.shape[1]} frames; "
+                    "free some on the device, or set device: cpu"
+                ) from None
+        half = len(seen) // 2
+        self._batch_frames = half * seen.shape[1]
+        parts = [slice(None, half), slice(half, None)]
+        return np.concatenate([self._halving(seen[part], heard[part]) for part in parts])
 
 
 def _on_torch(network: LightASD, device: str) -> Run:
     import torch
 
     network = network.to(device)
+    # cuDNN would round the factors of convolutions to 10 bits, and the logits with them.
+    torch.backends.cudnn.allow_tf32 = False
 
     def run(faces: np.ndarray, mfcc: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            seen, heard = (torch.from_numpy(array).to(device) for array in (faces, mfcc))
-            logits: np.ndarray = network(seen, heard).cpu().numpy()
+        try:
+            with torch.inference_mode():
+                seen, heard = (torch.from_numpy(array).to(device) for array in (faces, mfcc))
+                logits: np.ndarray = network(seen, heard).cpu().numpy()
+        except torch.OutOfMemoryError:
+            raise MemoryError from None
         return logits
 
     return run
@@ -83,39 +108,17 @@ def _on_torch(network: LightASD, device: str) -> Run:
 
 def _on_onnxruntime(network: LightASD, threads: int) -> Run:
     import onnxruntime
-    import torch
 
-    from livecc.score_active_speaker.network import COEFFICIENTS, FACE
+    from livecc.score_active_speaker.graph import as_onnx
 
-    frames = 8
-    example = (
-        torch.zeros(1, frames, FACE, FACE),
-        torch.zeros(1, frames * MFCC_PER_POINT, COEFFICIENTS),
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Idle threads that spin would take the cores from the decoding processes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(
+        as_onnx(network), options, providers=["CPUExecutionProvider"]
     )
-    axes = {0: "tracks", 1: "time"}
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # The exporter that needs no further package is announced to go, and warns of batches of
-        # recurrent layers that carry a state, which these do not.
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "light_asd.onnx"
-        torch.onnx.export(
-            network,
-            example,
-            str(path),
-            input_names=["faces", "mfcc"],
-            output_names=["logits"],
-            dynamic_axes={"faces": axes, "mfcc": {0: "tracks", 1: "steps"}, "logits": axes},
-            opset_version=17,
-            dynamo=False,
-        )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # Idle threads that spin would take the cores from the decoding process.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
 
     def run(faces: np.ndarray, mfcc: np.ndarray) -> np.ndarray:
         logits: np.ndarray = session.run(None, {"faces": faces, "mfcc": mfcc})[0]

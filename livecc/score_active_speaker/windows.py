@@ -18,6 +18,8 @@ GRID_RATE = 25
 MFCC_PER_POINT = 4
 #: Grid points of a window, and from the beginning of one window to the next.
 WINDOW, EVERY = 150, 750
+#: Picture and sound this far apart are out of step: two grid points, less than a syllable.
+OUT_OF_STEP_SECONDS = 2 / GRID_RATE
 
 
 def windows(points: int, mode: str) -> list[tuple[int, int]]:
@@ -48,9 +50,35 @@ def frames_inside(times: np.ndarray, start: float, end: float) -> np.ndarray:
 
 
 def frames_on_grid(frames: np.ndarray, points: int) -> np.ndarray:
-    """For each of `points` grid points the number of the frame it shows, int64 [points]."""
+    """For each of `points` grid points the number of the frame it shows, int64 [points].
+
+    The frames are spread evenly over the grid, whenever they are shown.
+    """
     import numpy as np
 
     places = np.linspace(0, len(frames) - 1, points).round().astype(np.int64)
     chosen: np.ndarray = frames[places]
+    return chosen
+
+
+def frames_in_step(times: np.ndarray, frames: np.ndarray, start: float, points: int) -> np.ndarray:
+    """The same as `frames_on_grid` where that keeps in step with the sound.
+
+    Where it does not, because frames are not shown equally long or because there are fewer of them
+    than there is sound, a grid point gets the frame that is shown at its time. `times`: [n, 2] of
+    all frames, `start`: seconds of the first grid point.
+    """
+    import numpy as np
+
+    even = frames_on_grid(frames, points)
+    moments = start + np.arange(points) / GRID_RATE
+    begin, end = times[even, 0], times[even, 1]
+    off = np.maximum(begin - moments, moments - end)
+    # Spreading rounds to the nearest frame, and so is off by up to half a frame.
+    usual = float(np.median(times[frames, 1] - times[frames, 0])) / 2
+    if off.max() <= OUT_OF_STEP_SECONDS + usual:
+        return even
+    middles = moments + 0.5 / GRID_RATE
+    shown = np.searchsorted(times[frames, 0], middles, side="right") - 1
+    chosen: np.ndarray = frames[shown.clip(0, len(frames) - 1)]
     return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from livecc.media.audio import read_audio
 
 RATE = 16_000
+MILLISECOND = Fraction(1, 1000)
 
 
 def pictures(path: Path) -> list[np.ndarray]:
@@ -21,25 +23,47 @@ def pictures(path: Path) -> list[np.ndarray]:
 
 
 def write_media(
-    path: Path, frames: Sequence[np.ndarray], samples: np.ndarray | None, rate: int = 25
+    path: Path,
+    frames: Sequence[np.ndarray],
+    *tracks: np.ndarray | None,
+    rate: int = 25,
+    moments: Sequence[float] | None = None,
+    codecs: tuple[str, str] = ("libx264", "aac"),
+    sound: tuple[int, str] = (RATE, "mono"),
 ) -> Path:
-    """Write frames at `rate` a second and, unless None, mono sound at RATE, float32 [n]."""
+    """Write frames and audio tracks (None: no track) of mono sound at RATE, float32 [n].
+
+    Frames are shown `rate` a second, or from the seconds `moments` on. `codecs` of the picture and
+    of the sound, which is written with the rate and layout `sound`. No frames: sound alone.
+    """
     with av.open(str(path), "w") as container:
-        video: Any = container.add_stream("libx264", rate=rate, options={"crf": "16"})
-        video.pix_fmt = "yuv420p"
-        audio: Any = None if samples is None else container.add_stream("aac", rate=RATE)
-        if audio is not None:
-            audio.layout = "mono"
-        video.height, video.width = frames[0].shape[:2]
-        for picture in frames:
-            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(video.encode())
-        if samples is not None:
+        video: Any = None
+        if frames:
+            options = {"crf": "16"} if codecs[0] == "libx264" else {"crf": "30"}
+            video = container.add_stream(codecs[0], rate=rate, options=options)
+            video.pix_fmt = "yuv420p"
+            video.height, video.width = frames[0].shape[:2]
+            if moments is not None:
+                video.time_base = video.codec_context.time_base = MILLISECOND
+        audios: list[tuple[Any, np.ndarray]] = []
+        for samples in tracks:
+            if samples is not None:
+                audio: Any = container.add_stream(codecs[1], rate=sound[0])
+                audio.layout = sound[1]
+                audios.append((audio, samples))
+        for k, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            if moments is not None:
+                frame.pts, frame.time_base = round(1000 * moments[k]), MILLISECOND
+            container.mux(video.encode(frame))
+        if frames:
+            container.mux(video.encode())
+        for audio, samples in audios:
             for first in range(0, len(samples), 1024):
                 piece = np.ascontiguousarray(samples[None, first : first + 1024], np.float32)
-                sound = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
-                sound.sample_rate, sound.pts = RATE, first
-                container.mux(audio.encode(sound))
+                heard = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+                heard.sample_rate, heard.pts, heard.time_base = RATE, first, Fraction(1, RATE)
+                container.mux(audio.encode(heard))
             container.mux(audio.encode())
     return path
 

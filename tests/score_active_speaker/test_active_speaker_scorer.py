@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from talking_media import RATE, grid_files, joined, pictures, write_media
 
-from livecc.faces import load_detector
 from livecc.media.audio import read_audio
 from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request, Result
 from livecc.score_active_speaker.speaker import Speaker
@@ -31,6 +31,10 @@ def media(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A face that moves as if it spoke, in silence.
     write_media(folder / "silent.mp4", frames, np.zeros_like(sound))
     write_media(folder / "mute.mp4", frames, None)
+    # Nobody for 3 s, then faces.
+    street = pictures(real / "sk_bikes.mp4")
+    nobody = [np.pad(frame[:, :360], ((0, 16), (0, 0), (0, 0))) for frame in street[:75]]
+    write_media(folder / "half.mp4", [*nobody, *frames[75:225]], sound[: 9 * RATE])
     # Every fifth frame, at its right time.
     write_media(folder / "slow.mp4", frames[::5], sound, rate=5)
     speech = read_audio(real / "tc_nasa_13013.mp4").samples
@@ -38,6 +42,8 @@ def media(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("tc_nasa_13013.mp4", "sk_bbb.mp4", "mdn_rabbit320.mp4"):
         shutil.copy(real / name, folder)
     shutil.copy(grid_files(real)[0], folder / "program_stream.mpg")
+    for file in grid_files(real):
+        shutil.copy(file, folder)
     (folder / "text.mp4").write_text("no video\n")
     return folder
 
@@ -48,8 +54,9 @@ def score(
     requests: list[Request],
     mode: str = "default",
     timeout_seconds: float = 60,
+    detector: tuple[str, Path] | None = None,
 ) -> list[Result]:
-    detector = load_detector("scrfd", test_data / "models" / "scrfd_500m", 2)
+    detector = detector or ("scrfd", test_data / "models" / "scrfd_500m")
     scorer = ActiveSpeakerScorer(detector, speaker, mode=mode, timeout_seconds=timeout_seconds)
     return [result for batch in scorer.score(iter(requests)) for result in batch]
 
@@ -87,6 +94,34 @@ def test_who_speaks_on_the_screen(test_data: Path, speaker: Speaker, media: Path
     # The network takes a passer-by, seen for half a second, for the narrator: its own mistake.
     assert scores["street"].score is not None
     assert scores["street"].score <= 0.1
+
+
+@pytest.mark.parametrize("name", ["scrfd", "yunet", "centerface"])
+def test_every_detector_leads_to_the_same_order(
+    test_data: Path, speaker: Speaker, media: Path, fetched_model: Any, name: str
+) -> None:
+    names = {"scrfd": "scrfd_500m", "yunet": "yunet"}
+    folder = test_data / "models" / names[name] if name in names else fetched_model(name)
+    clips = spans(
+        media,
+        ("talking.mp4", 0.0, 14.9),
+        ("half.mp4", 0.0, 8.9),
+        ("frozen.mp4", 0.0, 14.9),
+        ("tc_nasa_13013.mp4", 0.2, 12.5),
+        *((file.name, 0.2, 2.9) for file in grid_files(media)),
+    )
+    results = score(test_data, speaker, clips, detector=(name, folder))
+    talking, half, frozen, nobody, *grid = (result.score for result in results)
+    assert talking is not None
+    assert talking >= 0.9
+    assert half == pytest.approx(0.5, abs=0.1)
+    assert frozen is not None
+    assert frozen <= 0.05
+    assert nobody == 0.0
+    # Each of the five faces by itself is one track from the first frame to the last.
+    assert len(grid) == 5
+    assert all(share is not None and share >= 0.8 for share in grid), grid
+    assert [result.tracks for result in results[-5:]] == [1] * 5
 
 
 def test_all_clips_of_a_video(test_data: Path, speaker: Speaker, media: Path) -> None:

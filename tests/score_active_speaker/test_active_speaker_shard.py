@@ -84,7 +84,9 @@ def test_one_row_a_clip_and_none_twice(shard: dict[str, Any]) -> None:
     # From the end of the first word: 7 s, so one window.
     assert (table.frames[0], table.seconds[0], table.tracks[0]) == (150, 6.0, 0)
     assert (stats["scored"], stats["failed"]) == (3, 1)
-    assert set(stats["details"]["seconds"]) == {"reading", "detection", "crops", "network"}
+    assert set(stats["details"]["seconds"]) == {
+        *("sound", "decoding", "detection", "crops", "network", "waiting")
+    }
     again, stats = run(shard)
     assert again.equals(table)
     # What does not exist has no content to remember it by.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from livecc.score_active_speaker.crops import crop_faces, grey_part
+from livecc.score_active_speaker.crops import crop_faces, cut_faces
 from livecc.score_active_speaker.tracks import Track
 
 
@@ -29,7 +29,7 @@ def reference(frame: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 )
 def test_crops_are_those_of_torch(box: tuple[int, int, int, int]) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (3, 160, 288, 3), np.uint8)
-    crops = crop_faces(frames, Track(1, np.array([box, box])))
+    crops = crop_faces(cut_faces(frames, Track(1, np.array([box, box]))))
     assert crops.shape == (2, 112, 112)
     for crop, frame in zip(crops, frames[1:], strict=True):
         assert np.abs(crop - reference(frame, box)).max() < 2e-3
@@ -37,9 +37,10 @@ def test_crops_are_those_of_torch(box: tuple[int, int, int, int]) -> None:
 
 def test_what_lies_outside_is_black() -> None:
     frame = np.full((20, 30, 3), 200, np.uint8)
-    part = grey_part(frame, np.array([-4, 15, 6, 25]))
-    assert part.shape == (10, 10)
-    assert np.allclose(part[:5, 4:], 199.98)
-    assert not part[5:].any()
-    assert not part[:, :4].any()
-    assert not grey_part(frame, np.array([40, 0, 50, 9])).any()
+    partly, outside = cut_faces([frame] * 2, Track(0, np.array([(-4, 15, 6, 25), (40, 0, 50, 9)])))
+    assert partly.shape == (10, 10, 3)
+    assert (partly[:5, 4:] == 200).all()
+    assert not partly[5:].any()
+    assert not partly[:, :4].any()
+    assert outside.shape == (9, 10, 3)
+    assert not outside.any()

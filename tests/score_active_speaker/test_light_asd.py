@@ -8,7 +8,7 @@ import torch
 
 from livecc.errors import LiveccError
 from livecc.score_active_speaker.network import FILE_NAME, LightASD, load_network
-from livecc.score_active_speaker.speaker import Speaker
+from livecc.score_active_speaker.speaker import Speaker, _on_torch
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,12 @@ def test_published_weights_are_the_networks(test_data: Path) -> None:
     assert not network.training
 
 
-def test_onnxruntime_gives_what_torch_gives(weights: Path) -> None:
+@pytest.mark.parametrize("kind", ["random", "published"])
+def test_onnxruntime_gives_what_torch_gives(
+    weights: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "published":
+        weights = request.getfixturevalue("test_data") / "models" / "light_asd"
     faces, sounds = tracks(12, 7)
     fast = Speaker.load(weights, "cpu", 1).score(faces, sounds)
     network = load_network(weights)
@@ -48,17 +53,48 @@ def test_onnxruntime_gives_what_torch_gives(weights: Path) -> None:
     assert [len(logits) for logits in fast] == [12, 7]
     for k, logits in enumerate(fast):
         assert np.abs(logits - slow[k, : len(logits)]).max() < 1e-4
+    # And what runs on a GPU, here on the CPU.
+    plain = Speaker(_on_torch(network, "cpu"), 150).score(faces, sounds)
+    for k, logits in enumerate(plain):
+        assert np.abs(logits - slow[k, : len(logits)]).max() < 1e-4
 
 
 def test_batches_do_not_show(weights: Path) -> None:
     faces, sounds = tracks(6, 5, 6, 6, 5, 6)
     speaker = Speaker.load(weights, "cpu", 1)
     together = speaker.score(faces, sounds)
-    speaker._batch = 1
+    speaker._batch_frames = 1
     alone = speaker.score(faces, sounds)
     for one, other in zip(together, alone, strict=True):
         assert np.allclose(one, other, atol=1e-5)
     assert speaker.score([], []) == []
+
+
+def test_a_batch_that_does_not_fit_is_halved(weights: Path) -> None:
+    faces, sounds = tracks(6, 5, 6, 6, 5)
+    speaker = Speaker.load(weights, "cpu", 1)
+    expected = speaker.score(faces, sounds)
+    run, sizes = speaker._run, []
+
+    def tight(seen: np.ndarray, heard: np.ndarray) -> np.ndarray:
+        sizes.append(len(seen))
+        if len(seen) > 2:
+            raise MemoryError
+        return run(seen, heard)
+
+    small = Speaker(tight, 5 * 6)
+    for one, other in zip(small.score(faces, sounds), expected, strict=True):
+        assert np.allclose(one, other, atol=1e-5)
+    assert sizes == [5, 2, 3, 1, 2]
+    # It remembers.
+    small.score(faces, sounds)
+    assert max(sizes[5:]) <= 2
+
+    def none(seen: np.ndarray, heard: np.ndarray) -> np.ndarray:  # noqa: ARG001
+        raise MemoryError
+
+    with pytest.raises(LiveccError, match="not enough memory"):
+        Speaker(none, 30).score(faces, sounds)
 
 
 def _broken(folder: Path, kind: str, weights: Path) -> None:

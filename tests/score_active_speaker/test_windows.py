@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from livecc.score_active_speaker import mfcc
-from livecc.score_active_speaker.windows import frames_inside, frames_on_grid, windows
+from livecc.score_active_speaker.windows import (
+    frames_in_step,
+    frames_inside,
+    frames_on_grid,
+    windows,
+)
 
 
 @pytest.mark.parametrize("mode", ["paper", "default"])
@@ -46,6 +51,38 @@ def test_the_grid_is_spread_evenly_over_the_frames(rate: int) -> None:
     assert np.abs(np.diff(grid) - rate / 25).max() <= 1
     if rate == 25:
         assert grid.tolist() == frames.tolist()
+
+
+def shown(*moments: float, until: float) -> np.ndarray:
+    return np.stack([moments, [*moments[1:], until]], axis=1)
+
+
+@pytest.mark.parametrize("rate", [12, 25, 30, 60])
+def test_even_videos_are_spread_evenly_in_either_mode(rate: int) -> None:
+    times = shown(*(np.arange(20 * rate) / rate), until=20)
+    inside = frames_inside(times, 5, 18)
+    spread = frames_on_grid(inside, 324)
+    assert frames_in_step(times, inside, 5, 324).tolist() == spread.tolist()
+
+
+def test_uneven_frames_are_those_shown_at_the_time() -> None:
+    # 4 s at 2 frames a second, then 4 s at 25.
+    times = shown(*(np.arange(8) / 2), *(4 + np.arange(100) / 25), until=8)
+    inside = frames_inside(times, 0, 8)
+    grid = frames_in_step(times, inside, 0, 200)
+    # What is shown in the middle of a grid point's 0.04 s.
+    assert grid[[0, 11, 13, 99, 100, 101, 199]].tolist() == [0, 0, 1, 7, 8, 9, 107]
+    assert frames_on_grid(inside, 200)[100] == 54
+
+
+def test_frames_that_are_missing_do_not_shift_the_others() -> None:
+    """The picture stands still from 2 to 5 s, as after an outage."""
+    moments = [k / 25 for k in range(200) if not 50 < k < 125]
+    times = shown(*moments, until=8)
+    grid = frames_in_step(times, frames_inside(times, 1, 8), 1, 175)
+    assert times[grid, 0][[0, 24, 25, 60, 99, 100, 174]].tolist() == pytest.approx(
+        [1, 1.96, 2, 2, 2, 5, 7.96]
+    )
 
 
 @pytest.mark.parametrize("samples", [1, 399, 400, 401, 560, 561, 16_000, 96_001])
