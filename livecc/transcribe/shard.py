@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from livecc.device import prepare_torch, resolve_device
+from livecc.device import resolve_device
 from livecc.files import open_atomic, read_row_batches
 from livecc.fingerprint import fingerprint
 from livecc.media.content import file_key
@@ -100,8 +100,6 @@ def score_shard(
             yield Item(record["video"], file_key(path), path)
 
     def load_engine() -> Engine[Path]:
-        if engine == "whisperx":
-            prepare_torch(device, threads)
         transcriber = load(
             engine,
             model_dir=folder,
