@@ -13,14 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("whisperx", reason="WhisperX has its own environment: make test-whisperx")
 
+from sounds import write_sound
+from tiny_wav2vec2 import write_tiny_wav2vec2
+from videos import write_video
 from word_errors import word_error_rate
 
 from livecc.errors import LiveccError
 from livecc.files import read_json, read_jsonl, write_json, write_table
+from livecc.media.audio import read_audio
 from livecc.tables import schema
 from livecc.transcribe import DecodeOptions, Transcriber, Transcription, load
 
@@ -36,34 +41,7 @@ def tiny_en(fetched_model: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def aligner(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wav2vec2 of two layers with random weights, as a hub repository holds it."""
-    import torch
-    from transformers import (
-        Wav2Vec2Config,
-        Wav2Vec2CTCTokenizer,
-        Wav2Vec2FeatureExtractor,
-        Wav2Vec2ForCTC,
-        Wav2Vec2Processor,
-    )
-
-    folder = tmp_path_factory.mktemp("wav2vec2")
-    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
-    (folder / "vocab.json").write_text(json.dumps({c: k for k, c in enumerate(letters)}))
-    tokenizer = Wav2Vec2CTCTokenizer(str(folder / "vocab.json"))
-    Wav2Vec2Processor(Wav2Vec2FeatureExtractor(), tokenizer).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = Wav2Vec2Config(
-        vocab_size=len(letters),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        conv_dim=(32,) * 7,
-        num_conv_pos_embeddings=16,
-        num_conv_pos_embedding_groups=4,
-    )
-    Wav2Vec2ForCTC(config).save_pretrained(folder)
-    return folder
+    return write_tiny_wav2vec2(tmp_path_factory.mktemp("wav2vec2"))
 
 
 def loaded(model: Path, aligner: Path, mode: str = "paper", **options: Any) -> Transcriber:
@@ -113,26 +91,87 @@ def test_a_narration_is_understood_and_aligned(tiny_en: Path, aligner: Path) -> 
     assert 0 < transcriber.occupancy <= 1
 
 
-def test_real_speech(test_data: Path, tiny_en: Path, aligner: Path) -> None:
+def run_script(
+    folder: Path, names: list[str], model: Path, aligner: Path, work: Path, **more: Any
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Run scripts/transcribe.py on files of `folder`: (line of the output by video, stats)."""
+    for name, place in (("whisper", model), ("aligner", aligner)):
+        receipt = {"model": name, "folder": str(place), "digest": name}
+        write_json(work / f"{name}.json", receipt)
+    records = [
+        {"line": k, "video": name, "title": "", "category": "", "status": "ok"}
+        for k, name in enumerate(names, 1)
+    ]
+    write_table(work / "records.parquet", schema("records"), records)
+    flags = {
+        "track": "sft",
+        "shard": "a",
+        "records": work / "records.parquet",
+        "videos": folder,
+        "engine": "whisperx",
+        "receipt": work / "whisper.json",
+        "align-receipt": work / "aligner.json",
+        "cache": work / "cache",
+        "transcripts": work / "a.jsonl.zst",
+        "stats": work / "a.json",
+        "threads": 2,
+        "device": "cpu",
+        **more,
+    }
+    script = [sys.executable, str(ROOT / "scripts" / "transcribe.py")]
+    done = subprocess.run(
+        [*script, *(f"--{key}={value}" for key, value in flags.items())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = list(read_jsonl(work / "a.jsonl.zst"))
+    assert [row["video"] for row in rows] == names
+    return {row["video"]: row for row in rows}, read_json(work / "a.json")
+
+
+def check_line(row: dict[str, Any]) -> None:
+    """The words of a video that was understood, as every engine must give them."""
+    assert (row["status"], row["reason"]) == ("ok", None)
+    assert (row["engine"], row["model"]) == ("whisperx", "whisper")
+    assert (row["language"], row["language_probability"]) == ("en", 1.0)
+    count = len(row["words"])
+    assert [len(row[key]) for key in ("start", "end", "confidence")] == [count] * 3
+    times = [time for pair in zip(row["start"], row["end"], strict=True) for time in pair]
+    assert times == sorted(times)
+    assert 0 <= times[0] < times[-1] <= row["duration"]
+    assert all(0 < confidence <= 1 for confidence in row["confidence"])
+    assert row["dropped_words"] == sum(row["dropped_reasons"].values())
+
+
+def test_the_script_on_real_speech(
+    test_data: Path, tiny_en: Path, aligner: Path, tmp_path: Path
+) -> None:
     media = test_data / "media"
-    files = [*sorted(media.glob("lj_*.mp3")), media / "jfk.flac", media / "sk_bbb.mp4"]
-    files += [media / "mdn_rabbit320.mp4", media / "sk_bikes.mp4"]
-    # Six of them speak, each in one window: two full batches.
-    transcriber = loaded(tiny_en, aligner, batch_size=3)
-    rows = transcribed(transcriber, files)
-    assert (transcriber.windows, transcriber.places) == (6, 6)
     said = {
-        line.split("|")[0]: line.strip().split("|")[-1]
+        f"lj_{line.split('|')[0]}.mp3": line.strip().split("|")[-1]
         for line in (media / "lj_metadata.csv").read_text(encoding="utf-8").splitlines()
     }
+    said = {name: sentence for name, sentence in said.items() if (media / name).exists()}
+    said["jfk.flac"] = (
+        "And so, my fellow Americans, ask not what your country can do for you, "
+        "ask what you can do for your country."
+    )
+    silent = {
+        "sk_bbb.mp4": "nobody speaks",
+        "mdn_rabbit320.mp4": "nobody speaks",
+        "sk_bikes.mp4": "the file has no audio track",
+    }
+    # In paper mode every word counts: the random aligner's times are none that clean() would keep.
+    more = {"mode": "paper", "batch-size": 3}
+    rows, stats = run_script(media, [*said, *silent], tiny_en, aligner, tmp_path, **more)
     for name, sentence in said.items():
-        if f"lj_{name}.mp3" in rows:
-            words = [word.text for word in rows[f"lj_{name}.mp3"].words]
-            assert word_error_rate(sentence, words) <= 0.15, name
-    jfk = " ".join(word.text for word in rows["jfk.flac"].words)
-    assert jfk.startswith("And so my fellow Americans ask not what your country")
-    assert rows["sk_bbb.mp4"].reason == rows["mdn_rabbit320.mp4"].reason == "nobody speaks"
-    assert rows["sk_bikes.mp4"].reason == "the file has no audio track"
+        check_line(rows[name])
+        assert word_error_rate(sentence, rows[name]["words"]) <= 0.15, name
+    assert {name: rows[name]["reason"] for name in silent} == silent
+    # Six files speak, each in one window: two full batches.
+    assert (stats["details"]["windows"], stats["details"]["batch_places"]) == (6, 6)
 
 
 def test_batches_across_videos_change_no_word(
@@ -176,39 +215,27 @@ def test_a_missing_alignment_model_is_one_message(tiny_en: Path, tmp_path: Path)
         transcribed(loaded(tiny_en, tmp_path), [COFFEE])
 
 
-def test_a_job_of_the_workflow(tiny_en: Path, aligner: Path, tmp_path: Path) -> None:
-    for name, folder in (("whisper", tiny_en), ("aligner", aligner)):
-        receipt = {"model": name, "folder": str(folder), "digest": name}
-        write_json(tmp_path / f"{name}.json", receipt)
-    records = [
-        {"line": 1, "video": COFFEE.name, "title": "Coffee", "category": "x", "status": "ok"},
-        {"line": 2, "video": "gone.mp4", "title": "", "category": "", "status": "ok"},
-    ]
-    write_table(tmp_path / "records.parquet", schema("records"), records)
-    flags = {
-        "track": "sft",
-        "shard": "a",
-        "records": tmp_path / "records.parquet",
-        "videos": COFFEE.parent,
-        "engine": "whisperx",
-        "receipt": tmp_path / "whisper.json",
-        "align-receipt": tmp_path / "aligner.json",
-        "cache": tmp_path / "cache",
-        "transcripts": tmp_path / "a.jsonl.zst",
-        "stats": tmp_path / "a.json",
-        "mode": "paper",
-        "threads": 2,
-    }
-    script = [sys.executable, str(ROOT / "scripts" / "transcribe.py")]
-    done = subprocess.run(
-        [*script, *(f"--{key}={value}" for key, value in flags.items())],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    coffee, gone = read_jsonl(tmp_path / "a.jsonl.zst")
-    assert (coffee["status"], coffee["engine"], coffee["model"]) == ("ok", "whisperx", "whisper")
-    assert len(coffee["words"]) > 100
-    assert gone["reason"] == "no such file"
-    assert read_json(tmp_path / "a.json")["details"]["windows"] >= 2
+def test_the_script_on_whole_and_broken_files(tiny_en: Path, aligner: Path, tmp_path: Path) -> None:
+    videos, work = tmp_path / "videos", tmp_path / "work"
+    videos.mkdir()
+    work.mkdir()
+    (videos / "coffee.mp4").symlink_to(COFFEE)
+    (videos / "cut.mp4").write_bytes(COFFEE.read_bytes()[: COFFEE.stat().st_size // 2])
+    write_sound(videos / "silent.wav", np.zeros(80_000, np.float32))
+    write_sound(videos / "short.wav", read_audio(COFFEE).samples[64_000:72_000])
+    write_video(videos / "picture.mp4", 10)
+    names = ["coffee.mp4", "cut.mp4", "silent.wav", "picture.mp4", "gone.mp4", "short.wav"]
+    rows, stats = run_script(videos, names, tiny_en, aligner, work, mode="paper")
+    check_line(rows["coffee.mp4"])
+    assert word_error_rate(said_in_the_demo(COFFEE.name), rows["coffee.mp4"]["words"]) <= 0.15
+    assert rows["cut.mp4"]["reason"].startswith("the file is truncated")
+    assert rows["silent.wav"]["reason"] == "the audio is silent"
+    assert rows["picture.mp4"]["reason"] == "the file has no audio track"
+    assert rows["gone.mp4"]["reason"] == "no such file"
+    assert len(rows["short.wav"]["words"]) <= 3
+    for name in names[1:5]:
+        assert (rows[name]["status"], rows[name]["words"]) == ("failed", [])
+    assert stats["details"]["windows"] >= 2
+    again, stats = run_script(videos, names, tiny_en, aligner, work, mode="paper")
+    assert again == rows
+    assert (stats["found"], stats["scored"]) == (5, 1)
