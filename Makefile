@@ -80,8 +80,9 @@ $(WHISPERX_VENV)/.setup: envs/base.txt envs/whisperx.txt
 	@$(subst $(PY),$(WHISPERX_VENV)/bin/python,$(INSTALL)) -r envs/whisperx.txt -c envs/dev.txt pytest
 	@touch $@
 
-test-whisperx: setup-whisperx
+test-whisperx: setup-whisperx setup-dev
 	@$(WHISPERX_VENV)/bin/python -m pytest tests/transcribe/test_whisperx_engine.py
+	@WHISPERX_VENV=$(WHISPERX_VENV) $(BIN)/pytest tests/workflow/test_whisperx_rule.py
 
 lint: setup-dev
 	@$(BIN)/ruff format --check .
