@@ -2,12 +2,15 @@
 # make test    set up, then run the tests
 # make lint    format, style, types, Snakemake's own checks
 # make setup   only the environment, in $(VENV)
+# make setup-whisperx  WhisperX's own environment (8 GB), in $(WHISPERX_VENV)
+# make test-whisperx   set that up, then run the engine on real speech
 #
 # TORCH=cuda         the CUDA builds of torch and onnxruntime, for GPU machines
 # TORCH_INDEX=URL    an index of torch builds to take torch from
 # PYTHON=python3.12  the Python to use (3.11 or newer)
 
 VENV ?= .venv
+WHISPERX_VENV ?= .venv-whisperx
 PYTHON ?= python3
 TORCH ?= cpu
 TORCH_INDEX ?=
@@ -33,7 +36,7 @@ else
 INSTALL := uv pip install --quiet --compile-bytecode --python $(PY)
 endif
 
-.PHONY: setup setup-dev test lint demo clean
+.PHONY: setup setup-dev setup-whisperx test test-whisperx lint demo clean
 
 setup: $(VENV)/.setup-$(TORCH)
 
@@ -68,6 +71,19 @@ demo: setup
 test: setup-dev
 	@$(BIN)/pytest -n 2 --dist worksteal
 
+# WhisperX pins other releases of torch and huggingface-hub than the rest of the workflow.
+setup-whisperx: $(WHISPERX_VENV)/.setup
+
+$(WHISPERX_VENV)/.setup: envs/base.txt envs/whisperx.txt
+	@echo "Making the environment $(WHISPERX_VENV); takes some minutes the first time"
+	@$(PYTHON) -m venv $(WHISPERX_VENV)
+	@$(subst $(PY),$(WHISPERX_VENV)/bin/python,$(INSTALL)) -r envs/whisperx.txt -c envs/dev.txt pytest
+	@touch $@
+
+test-whisperx: setup-whisperx setup-dev
+	@$(WHISPERX_VENV)/bin/python -m pytest tests/transcribe/test_whisperx_engine.py
+	@WHISPERX_VENV=$(WHISPERX_VENV) $(BIN)/pytest tests/workflow/test_whisperx_rule.py
+
 lint: setup-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -76,4 +92,4 @@ lint: setup-dev
 	@$(BIN)/snakemake --lint --configfile presets/demo.yaml
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) $(WHISPERX_VENV) results

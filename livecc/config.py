@@ -236,6 +236,9 @@ def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(gate, Mapping):
             yield from _band_problems(f"{stage}.gate", gate)
             yield from _gate_problems(stage, gate)
+    spoken, wanted = config["transcribe"]["language"], config["transcribe"]["languages"]
+    if spoken is not None and wanted is not None and spoken not in wanted:
+        yield f"transcribe.language: {spoken!r} is not in transcribe.languages {wanted}"
     yield from _prompt_problems(config)
     yield from _model_problems(config)
     yield from _place_problems(config)
@@ -311,9 +314,12 @@ def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
         task = entries.get(reference, {}).get("task")
         if task is not None and use in MODEL_TASKS and task != MODEL_TASKS[use]:
             fitting = [name for name, entry in entries.items() if entry["task"] == MODEL_TASKS[use]]
-            section = "make_prompts.transformers" if use == "make_prompts" else use
+            section, _, role = use.partition(":")
+            if use == "make_prompts":
+                section = "make_prompts.transformers"
+            key = f"{section}.{role}_model" if role else f"{section}.model"
             yield (
-                f"{section}.model: {reference!r} is a {task}, not for {MODEL_TASKS[use]}; "
+                f"{key}: {reference!r} is a {task}, not for {MODEL_TASKS[use]}; "
                 f"models.yaml has {', '.join(fitting)}"
             )
 

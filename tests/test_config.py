@@ -175,6 +175,19 @@ def test_models_of_the_engines_in_use(config: dict[str, Any]) -> None:
     }
 
 
+def test_models_of_the_sft_track(config: dict[str, Any]) -> None:
+    config["tracks"]["sft"] = {"inputs": config["tracks"]["pretrain"]["inputs"], "videos": "."}
+    assert configuration.models(config)["transcribe"] == "whisper-large-v3-turbo"
+    assert "transcribe:align" not in configuration.models(config)
+    config["transcribe"]["engine"] = "whisperx"
+    assert configuration.models(config)["transcribe:align"] == "wav2vec2-base-960h"
+    config["transcribe"]["align_model"] = "centerface"
+    with pytest.raises(LiveccError, match=r"transcribe\.align_model: 'centerface' is a face det"):
+        configuration.check(config)
+    config["transcribe"]["enabled"] = False
+    assert not [use for use in configuration.models(config) if use.startswith("transcribe")]
+
+
 def test_every_option_is_commented() -> None:
     """A reader of config.yaml finds a comment above, or above the group of, every option."""
     lines = configuration.DEFAULTS_FILE.read_text().splitlines()
@@ -246,6 +259,7 @@ def test_conda_and_pip_environments_have_the_same_pins() -> None:
         ({"score_lm_loss": {"prompts": {"without_context": "{"}}}, ["without_context", "braces"]),
         ({"score_talking_head": {"question": "{frame}"}}, ["question", "did you mean 'frames'"]),
         ({"score_lm_loss": {"gate": {"lm_loss": {"max": 3}}}}, ["not scored before", "language"]),
+        ({"transcribe": {"language": "de"}}, ["transcribe.language", "'de'", "['en']"]),
         ({"environments": {"lm": "/no/python"}}, ["environments.lm", "no program"]),
         (
             {"selections": {"default": {"pretrain": {"language": {"labels": ["english"]}}}}},

@@ -1,13 +1,15 @@
 """Does a video file end before its own container says it does?
 
 An interrupted download usually still opens: decoders read what is there and report a shorter
-video. The two container families that video sites serve state their own length, so that a cut can
-be seen from a few header bytes, without decoding:
+video. The container families that video sites serve, and the oldest one, state their own length, so
+that a cut can be seen from a few header bytes, without decoding:
 
 - ISO base media (mp4, mov, m4a; ISO/IEC 14496-12, section 4.2): a chain of boxes, each with its
   size; the last one must not reach beyond the end of the file, and one of them is `moov`.
 - Matroska and WebM (RFC 8794 and RFC 9559): an EBML header and one `Segment` with its size, unless
   the size is marked as unknown (a live stream).
+- RIFF (wav, avi; IBM and Microsoft, Multimedia Programming Interface and Data Specifications 1.0):
+  the size of all that follows, unless the writer could not go back to put it in.
 
 Any other format is never reported as cut.
 """
@@ -21,6 +23,8 @@ from typing import BinaryIO
 _ISO_FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"}
 _EBML_HEADER_ID = b"\x1a\x45\xdf\xa3"
 _SEGMENT_ID = b"\x18\x53\x80\x67"
+# Programs that write wav into a pipe state the largest size they know: 2 or 4 GB.
+_RIFF_UNKNOWN = 0x7FFF0000
 
 
 def cut_reason(path: Path | str) -> str | None:
@@ -37,6 +41,8 @@ def cut_reason(path: Path | str) -> str | None:
             return _iso_cut(handle, size)
         if head[:4] == _EBML_HEADER_ID:
             return _matroska_cut(handle, size)
+        if head[:4] == b"RIFF":
+            return _riff_cut(head, size)
     return None
 
 
@@ -79,6 +85,15 @@ def _matroska_cut(handle: BinaryIO, size: int) -> str | None:
         return None
     end = handle.tell() + segment_size
     return _missing(end, size) if end > size else None
+
+
+def _riff_cut(head: bytes, size: int) -> str | None:
+    stated = int.from_bytes(head[4:8], "little")
+    if stated >= _RIFF_UNKNOWN:
+        return None
+    end = len(head) + stated
+    # Some writers count the byte that pads an odd length and leave it out.
+    return _missing(end, size) if end > size + 1 else None
 
 
 def _ebml_size(handle: BinaryIO) -> int | None:

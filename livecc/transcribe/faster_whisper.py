@@ -8,7 +8,7 @@ comes out for a video is what its `BatchedInferencePipeline.transcribe` gives fo
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,9 +110,9 @@ class FasterWhisper(Transcriber):
                 model_dir, options, device=device, threads=threads, join_words=mode != "paper"
             )
         except (RuntimeError, ValueError) as error:
-            raise LiveccError(f"{model_dir}: cannot be loaded on {device}: {error}") from None
-        language = check_language(options.language, self._whisper.languages)
-        self._forced = language or (None if self._whisper.multilingual else "en")
+            raise LiveccError(load_problem(model_dir, device, error)) from None
+        check_languages(options.language, options.languages, self._whisper.languages)
+        self._forced = options.language or (None if self._whisper.multilingual else "en")
         self.batch_size = options.batch_size
         self.languages = options.languages
         self.decode = decode
@@ -173,14 +173,26 @@ def check_model_files(model_dir: Path) -> None:
             )
 
 
-def check_language(language: str | None, known: list[str]) -> str | None:
-    """`language`, when the model speaks it.
-
-    Raises LiveccError.
-    """
-    if language is not None and language not in known:
-        raise LiveccError(
-            f"transcribe.language: {language!r} is none of the model's languages: "
-            f"{', '.join(sorted(known))}"
+def load_problem(model_dir: Path, device: str, error: Exception) -> str:
+    """What to do about CTranslate2's message."""
+    advice = ""
+    if device == "cuda":
+        advice = (
+            "; on GPUs it needs the libraries of CUDA 12 (docs/transcription.md), a driver for "
+            "them, and a GPU that knows the compute_type"
         )
-    return language
+    return f"{model_dir}: cannot be loaded on {device}: {error}{advice}"
+
+
+def check_languages(
+    language: str | None, wanted: Collection[str] | None, known: Collection[str]
+) -> None:
+    """Raise LiveccError for a language that the model does not know."""
+    given = {"language": [] if language is None else [language], "languages": wanted or []}
+    for option, names in given.items():
+        for name in names:
+            if name not in known:
+                raise LiveccError(
+                    f"transcribe.{option}: {name!r} is none of the model's languages: "
+                    f"{', '.join(sorted(known))}"
+                )

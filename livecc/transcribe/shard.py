@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from livecc.device import prepare_torch, resolve_device
+from livecc.device import resolve_device
 from livecc.files import open_atomic, read_row_batches
 from livecc.media.content import file_key
 from livecc.scoring import Engine, Item, Row, ScoreJob, failed, ok
@@ -94,8 +94,6 @@ def prepare(
             yield Item(record["video"], file_key(path), path)
 
     def load_engine() -> Engine[Path]:
-        if engine == "whisperx":
-            prepare_torch(device, threads)
         transcriber = load(
             engine,
             model_dir=folder,

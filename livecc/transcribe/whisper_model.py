@@ -13,6 +13,7 @@ import numpy as np
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 
+from livecc.transcribe.cuda import load_cuda_libraries
 from livecc.transcribe.options import FasterWhisperOptions
 from livecc.transcribe.words import Passage, Word
 
@@ -44,6 +45,8 @@ class BatchedWhisper:
         threads: int,
         join_words: bool,
     ) -> None:
+        if device == "cuda":
+            load_cuda_libraries()
         self._model = _Model(
             str(model_dir),
             device=device,
@@ -63,6 +66,11 @@ class BatchedWhisper:
             vad_filter=False,
         )
         self._options = info.transcription_options
+        if device == "cuda":
+            # A library that is missing shows in the first pass only.
+            mels = self._model.model.n_mels
+            frames = self._model.feature_extractor.nb_max_frames
+            self._model.encode(np.zeros((1, mels, frames), np.float32))
         self._join_words = join_words
         self._tokenizers: dict[str, Tokenizer] = {}
         self._encoded: tuple[list[np.ndarray], Any] | None = None

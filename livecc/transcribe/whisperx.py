@@ -9,6 +9,7 @@ program is not needed.
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import warnings
 from collections.abc import Hashable
@@ -16,8 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from livecc.device import prepare_torch
 from livecc.errors import LiveccError
-from livecc.transcribe.faster_whisper import WINDOW_SECONDS, check_language, check_model_files
+from livecc.transcribe.faster_whisper import (
+    WINDOW_SECONDS,
+    check_languages,
+    check_model_files,
+    load_problem,
+)
 from livecc.transcribe.options import WhisperXOptions
 from livecc.transcribe.sound import RATE, read_sound
 from livecc.transcribe.transcriber import DecodeOptions, Transcriber
@@ -67,6 +74,7 @@ class WhisperX(Transcriber):
         super().__init__()
         check_model_files(model_dir)
         self._whisperx = _import_whisperx()
+        prepare_torch(device, threads)
         self._punkt = _use_untrained_punkt()
         try:
             self._pipeline = self._whisperx.load_model(
@@ -80,10 +88,10 @@ class WhisperX(Transcriber):
                 local_files_only=True,
             )
         except (RuntimeError, ValueError) as error:
-            raise LiveccError(f"{model_dir}: cannot be loaded on {device}: {error}") from None
+            raise LiveccError(load_problem(model_dir, device, error)) from None
         whisper = self._pipeline.model
-        language = check_language(options.language, whisper.supported_languages)
-        self._forced = language or (None if whisper.model.is_multilingual else "en")
+        check_languages(options.language, options.languages, whisper.supported_languages)
+        self._forced = options.language or (None if whisper.model.is_multilingual else "en")
         self._options = options
         self._device = device
         self._align_dir = align_dir
@@ -220,6 +228,8 @@ def _inputs(window: Window) -> dict[str, Any]:
 
 
 def _import_whisperx() -> Any:
+    # pyannote reports its use, and how long the files are, to its makers unless it is told not to.
+    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "false")
     try:
         with warnings.catch_warnings():
             # pyannote warns that it cannot decode files, which it is not asked to.

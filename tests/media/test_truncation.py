@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sounds import tone, write_sound
 from videos import write_video
 
 from livecc.media.truncation import cut_reason
@@ -13,6 +14,7 @@ FILES = {
     "fragments.mp4": ("libx264", {"movflags": "frag_keyframe+empty_moov"}),
     "plain.mkv": ("libx264", {}),
     "plain.webm": ("libvpx-vp9", {}),
+    "plain.avi": ("mpeg4", {}),
 }
 
 
@@ -40,6 +42,19 @@ def test_unknown_segment_size_is_not_a_cut(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     assert cut_reason(path) is None
+
+
+def test_cut_sound_is_seen_where_its_length_is_known(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.wav", tone(1))
+    assert cut_reason(path) is None
+    data = bytearray(path.read_bytes())
+    path.write_bytes(data[:-2])
+    assert "truncated" in str(cut_reason(path))
+    # As written into a pipe.
+    for size in (0x7FFFFFFF, 0xFFFFFFFF):
+        data[4:8] = size.to_bytes(4, "little")
+        path.write_bytes(data)
+        assert cut_reason(path) is None
 
 
 @pytest.mark.parametrize(
