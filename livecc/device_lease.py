@@ -61,7 +61,7 @@ _held: Lease | None = None
 
 
 def hold_gpus(device: str | None, count: int) -> tuple[str, ...]:
-    """Take `count` GPUs for the rest of this process, and let CUDA see no others; returns their ids.
+    """Take `count` GPUs for the rest of this process, let CUDA see no others, return their ids.
 
     Waits until so many are free: all of them are taken at once or none, so that jobs which wait for
     each other do not exist. To be called before CUDA starts in this process, and only when there is

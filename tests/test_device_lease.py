@@ -172,9 +172,7 @@ def test_more_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
         device_lease.hold_gpus("cuda", 2)
 
 
-def test_file_removed_by_a_cleaner_is_locked_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_removed_by_a_cleaner_is_locked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock of a file that has no name any more would keep nobody out."""
     folder = device_lease.lock_folder()
     path = folder / "gpu0.lock"
