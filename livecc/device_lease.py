@@ -71,10 +71,10 @@ def hold_gpus(device: str | None, count: int) -> tuple[str, ...]:
     Raises LiveccError when there are fewer GPUs than `count`.
     """
     global _held
-    if device != "cuda" or count < 1:
+    if device != "cuda":
         return ()
     if _held is None:
-        _held = _lease(count)
+        _held = _lease(max(1, count))
         if _held.descriptors:
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_held.gpus)
             log.info("GPU %s is this job's until it ends", ", ".join(_held.gpus))
