@@ -13,14 +13,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from livecc.errors import LiveccError
 from livecc.files import read_json, write_bytes, write_json
-from livecc.follow_view import render, to_text
+from livecc.follow_view import render, render_failure, show, to_text
 from livecc.progress import progress_file
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ SHOW_SECONDS = 60.0
 #: Speed is that of the last so many seconds in which a stage was at work.
 SPEED_SECONDS = 600.0
 LAST_LINES = 15
+#: In Snakemake's counts of jobs, what is no work: their sum, and the rules that only name files.
+_NO_STAGES = frozenset({"total", "all", "fetch_models"})
 #: A file server's clock may be so far off ours.
 CLOCK_SECONDS = 5.0
 
@@ -57,6 +59,7 @@ class Job:
 class Failure:
     """A job whose last attempt failed."""
 
+    stage: str
     job: str
     attempts: int
     logs: list[str]
@@ -131,7 +134,7 @@ class RunProgress:
             self._pass_time()
             if event == "run_info":
                 for rule, count in fields["stats"].items():
-                    if rule != "total":
+                    if rule not in _NO_STAGES:
                         self.stages[rule] = Stage(int(count))
             elif event == "job_info":
                 self._begin(fields)
@@ -144,6 +147,8 @@ class RunProgress:
             return []
 
     def _begin(self, fields: Mapping[str, Any]) -> None:
+        if fields["rule_name"] in _NO_STAGES:
+            return
         wildcards = fields["wildcards"] or {}
         job = Job(
             stage=fields["rule_name"],
@@ -189,6 +194,7 @@ class RunProgress:
         self._attempts[jobid] = self._attempts.get(jobid, 0) + 1
         logs = [str(path) for path in fields["log"] or []]
         failure = Failure(
+            stage=fields["rule_name"],
             job=" ".join(filter(None, (fields["rule_name"], job.name if job else ""))),
             attempts=self._attempts[jobid],
             logs=logs,
@@ -225,7 +231,7 @@ class RunProgress:
             stage.samples.popleft()
 
     def snapshot(self, state: str) -> dict[str, Any]:
-        """The state of the run as JSON values; `state` is running, finished or failed."""
+        """The state of the run as JSON values; `state` is running, finished or stopped."""
         with self._lock:
             return {
                 "state": state,
@@ -251,16 +257,18 @@ class RunProgress:
         at_work = sum(job.local or job.at_work for job in stage.running.values())
         done, (total, known) = stage.amount(), stage.expected()
         speed = stage.speed()
-        failed = {f.job.split(" ")[0]: 0 for f in self.failures.values()}
-        for jobid, failure in self.failures.items():
-            failed[failure.job.split(" ")[0]] += jobid not in self._jobs
+        failed = [
+            jobid
+            for jobid, failure in self.failures.items()
+            if failure.stage == name and jobid not in self._jobs
+        ]
         return {
             "stage": name,
             "jobs": stage.planned,
             "finished": stage.finished,
             "at_work": at_work,
             "queued": len(stage.running) - at_work,
-            "failed": failed.get(name, 0),
+            "failed": len(failed),
             "unit": "items" if stage.has_items() else "jobs",
             "done": done,
             "total": total,
@@ -302,19 +310,14 @@ def last_lines(path: Path, count: int = LAST_LINES) -> list[str]:
 
 
 class Follower(logging.Handler):
-    """A handler of Snakemake's log that keeps the files and shows the state.
+    """A handler of Snakemake's log that keeps the two files in `results`.
 
-    `show` gets a snapshot every SHOW_SECONDS, and `show_failure` each failure as it happens.
+    It also prints the state every SHOW_SECONDS, and each failure as it happens.
     """
 
-    def __init__(
-        self,
-        results: Path,
-        show: Callable[[Mapping[str, Any]], None],
-        show_failure: Callable[[Failure], None],
-    ) -> None:
+    def __init__(self, results: Path) -> None:
         super().__init__()
-        self._results, self._show, self._show_failure = results, show, show_failure
+        self._results = results
         self._progress = RunProgress(Path())
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="follow", daemon=True)
@@ -323,21 +326,22 @@ class Follower(logging.Handler):
         event = getattr(record, "event", None)
         if event is not None:
             for failure in self._progress.handle(str(event), record.__dict__):
-                self._show_failure(failure)
+                show(render_failure(asdict(failure)))
 
     def start(self) -> None:
         """The jobs begin."""
         self._thread.start()
 
-    def finish(self, state: str) -> dict[str, Any]:
-        """The run has ended; returns the last snapshot. `state` is finished or failed."""
+    def finish(self, state: str) -> None:
+        """The run has ended: write it down, and print what failed once more, all together."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
         self._progress.tick()
         snapshot = self._progress.snapshot(state)
         self._write(snapshot)
-        return snapshot
+        if state != "finished":
+            show(render(snapshot))
 
     def _loop(self) -> None:
         shown = time.monotonic()
@@ -347,7 +351,7 @@ class Follower(logging.Handler):
             self._write(snapshot)
             if time.monotonic() - shown >= SHOW_SECONDS:
                 shown = time.monotonic()
-                self._show(snapshot)
+                show(render(snapshot))
 
     def _write(self, snapshot: Mapping[str, Any]) -> None:
         try:

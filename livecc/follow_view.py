@@ -42,7 +42,9 @@ def _headline(snapshot: Mapping[str, Any], now: float) -> str:
     jobs = sum(stage["jobs"] for stage in snapshot["stages"])
     running = snapshot["state"] == "running"
     until = now if running else snapshot["updated"]
-    text = f"{snapshot['state']}: {finished} of {jobs} jobs, {duration(until - snapshot['started'])}"
+    text = (
+        f"{snapshot['state']}: {finished} of {jobs} jobs, {duration(until - snapshot['started'])}"
+    )
     silent = now - snapshot["updated"]
     if running and silent > SILENT_SECONDS:
         text += f"; no news for {duration(silent)}: is the Snakemake process still there?"
@@ -126,3 +128,11 @@ def to_text(shown: RenderableType) -> str:
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()
+
+
+def show(shown: RenderableType) -> None:
+    """Print on standard error, where Snakemake's own messages go."""
+    from rich.console import Console
+
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    console.print(shown)

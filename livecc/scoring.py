@@ -16,12 +16,12 @@ from typing import Any, Generic, TypeVar
 from livecc.coverage import Coverage, write_coverage
 from livecc.files import write_json, write_table
 from livecc.fingerprint import fingerprint
+from livecc.progress import job_progress
 from livecc.score_cache import ScoreCache
 from livecc.tables import schema
 
 log = logging.getLogger(__name__)
 
-PROGRESS_SECONDS = 15.0
 T = TypeVar("T")
 
 
@@ -174,23 +174,24 @@ def score_items(
     missing = {item_id for item_id, key in keys.items() if key is None or key not in found}
     stats.found = stats.items - len(missing)
     if missing:
-        load_started = time.monotonic()
-        engine = load_engine()
-        stats.seconds["load"] = time.monotonic() - load_started
-        progress = _Progress(stats.stage, len(missing))
-        claimed: set[str] = set()
-        for batch in engine(_unique(items(), missing, claimed)):
-            cache.append(
-                (key, row)
-                for item_id, row in batch
-                if (key := keys[item_id]) is not None and not row.get("transient")
-            )
-            for item_id, row in batch:
-                rows[item_id] = row
-                key = keys[item_id]
-                if key is not None:
-                    found[key] = row
-            progress.done(len(batch))
+        with job_progress(stats.stage, len(missing), stats_output) as progress:
+            load_started = time.monotonic()
+            engine = load_engine()
+            stats.seconds["load"] = time.monotonic() - load_started
+            progress.loaded()
+            claimed: set[str] = set()
+            for batch in engine(_unique(items(), missing, claimed)):
+                cache.append(
+                    (key, row)
+                    for item_id, row in batch
+                    if (key := keys[item_id]) is not None and not row.get("transient")
+                )
+                for item_id, row in batch:
+                    rows[item_id] = row
+                    key = keys[item_id]
+                    if key is not None:
+                        found[key] = row
+                progress.done(len(batch))
         stats.scored = progress.count
         stats.shared = len(missing) - stats.scored
         scoring = time.monotonic() - load_started - stats.seconds["load"]
@@ -236,23 +237,3 @@ def _unique(items: Iterable[Item[T]], missing: set[str], claimed: set[str]) -> I
             if item.key is not None:
                 claimed.add(item.key)
             yield item
-
-
-class _Progress:
-    """Logs items a second and time left, every PROGRESS_SECONDS."""
-
-    def __init__(self, stage: str, total: int) -> None:
-        self.stage, self.total, self.count = stage, total, 0
-        self._started = self._logged = time.monotonic()
-
-    def done(self, n: int) -> None:
-        self.count += n
-        now = time.monotonic()
-        if now - self._logged >= PROGRESS_SECONDS and self.count < self.total:
-            rate = self.count / (now - self._started)
-            left = (self.total - self.count) / rate
-            log.info(
-                "%s: %d of %d items, %.2f items/s, about %.0f s left",
-                *(self.stage, self.count, self.total, rate, left),
-            )
-            self._logged = now
