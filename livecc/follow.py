@@ -20,7 +20,7 @@ from typing import Any
 
 from livecc.errors import LiveccError
 from livecc.files import read_json, write_bytes, write_json
-from livecc.follow_view import render, render_failure, show, to_text
+from livecc.follow_view import render, render_last_lines, show, to_text
 from livecc.progress import progress_file
 
 log = logging.getLogger(__name__)
@@ -305,14 +305,14 @@ def last_lines(path: Path, count: int = LAST_LINES) -> list[str]:
             text = stream.read().decode("utf-8", errors="replace")
     except OSError:
         return []
-    lines = [line.rstrip().rsplit("\r", 1)[-1] for line in text.splitlines(keepends=False)]
+    lines = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
     return [line for line in lines if line.strip()][-count:]
 
 
 class Follower(logging.Handler):
     """A handler of Snakemake's log that keeps the two files in `results`.
 
-    It also prints the state every SHOW_SECONDS, and each failure as it happens.
+    It also prints the state every SHOW_SECONDS, and the end of the log of each job that fails.
     """
 
     def __init__(self, results: Path) -> None:
@@ -326,7 +326,7 @@ class Follower(logging.Handler):
         event = getattr(record, "event", None)
         if event is not None:
             for failure in self._progress.handle(str(event), record.__dict__):
-                show(render_failure(asdict(failure)))
+                show(render_last_lines(asdict(failure)))
 
     def start(self) -> None:
         """The jobs begin."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import shlex
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 WIDTH = 100
 BAR_WIDTH = 16
 SHOWN_JOBS = 8
+SHOWN_FAILURES = 5
 #: Without news for so long, a run that did not say it has ended may be gone.
 SILENT_SECONDS = 60
 
@@ -33,7 +38,10 @@ def render(snapshot: Mapping[str, Any], now: float | None = None) -> RenderableT
         parts.append(Text(f"  {job['job']}: {done}, {duration(job['seconds'])}{where}"))
     if len(working) > SHOWN_JOBS:
         parts.append(Text(f"  and {len(working) - SHOWN_JOBS} more"))
-    parts += [render_failure(failure) for failure in snapshot["failures"]]
+    failures = snapshot["failures"]
+    parts += [render_failure(failure) for failure in failures[:SHOWN_FAILURES]]
+    if len(failures) > SHOWN_FAILURES:
+        parts.append(Text(f"\nand {len(failures) - SHOWN_FAILURES} more failed: progress.json"))
     return Group(*parts)
 
 
@@ -83,6 +91,17 @@ def _stages(snapshot: Mapping[str, Any]) -> Table:
 
 def render_failure(failure: Mapping[str, Any]) -> RenderableType:
     """What failed, the end of its log and the command to repeat it."""
+
+    text = render_last_lines(failure)
+    if failure["command"]:
+        within = f", inside {failure['within']}" if failure["within"] else ""
+        text.append(f"  to repeat it{within}:\n", style="bold")
+        text.append(f"    cd {shlex.quote(failure['folder'])}\n    {failure['command']}\n")
+    return text
+
+
+def render_last_lines(failure: Mapping[str, Any]) -> Text:
+    """What failed and the end of its log."""
     from rich.text import Text
 
     text = Text()
@@ -93,10 +112,6 @@ def render_failure(failure: Mapping[str, Any]) -> RenderableType:
         lines = failure["last_lines"].get(path, [])
         text.append(f"  {path}{':' if lines else ' is empty or not there'}\n", style="bold")
         text.append("".join(f"    {line}\n" for line in lines))
-    if failure["command"]:
-        within = f", inside {failure['within']}" if failure["within"] else ""
-        text.append(f"  to repeat it{within}:\n", style="bold")
-        text.append(f"    cd {failure['folder']}\n    {failure['command']}\n")
     return text
 
 
@@ -130,9 +145,21 @@ def to_text(shown: RenderableType) -> str:
     return file.getvalue()
 
 
+@contextmanager
+def on_screen() -> Iterator[Callable[[RenderableType], None]]:
+    """Yields a function that shows something in place of what it showed before."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(markup=False, highlight=False)
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        yield lambda shown: live.update(shown, refresh=True)
+
+
 def show(shown: RenderableType) -> None:
     """Print on standard error, where Snakemake's own messages go."""
     from rich.console import Console
 
-    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    width = None if sys.stderr.isatty() else WIDTH
+    console = Console(stderr=True, width=width, markup=False, highlight=False, soft_wrap=True)
     console.print(shown)
