@@ -15,6 +15,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/machine.smk"
 include: "rules/follow.smk"
 include: "rules/fetch_model.smk"
 include: "rules/clip_captions.smk"

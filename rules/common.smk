@@ -44,6 +44,8 @@ for reference in OPTIONAL_MODELS:
     )
 SCRIPTS = f"{workflow.basedir}/scripts"
 STARTED = time.time()
+# How jobs get their packages (--sdm), if not from this interpreter or the configured ones.
+DEPLOYED = {str(method) for method in workflow.deployment_settings.deployment_method}
 
 
 wildcard_constraints:
@@ -55,9 +57,11 @@ wildcard_constraints:
 
 def interpreter(kind):
     """The Python of a kind of work: the deployed environment's, the configured one, or this one."""
-    deployed = {str(method) for method in workflow.deployment_settings.deployment_method}
-    if deployed & {"conda", "apptainer"}:
+    if "conda" in DEPLOYED:
         return "python"
+    if "apptainer" in DEPLOYED:
+        whisperx = kind == "asr" and config["transcribe"]["engine"] == "whisperx"
+        return "/opt/livecc-whisperx/bin/python" if whisperx else "python"
     return config["environments"].get(kind) or sys.executable
 
 
