@@ -1,4 +1,4 @@
-"""Environments that write down which scripts they run, and stand-ins for the programs that make them.
+"""Environments that write down which scripts they run, and stand-ins for what makes them.
 
 Conda and apptainer themselves cannot be had everywhere that tests run. What takes their place here
 understands only what Snakemake asks of them, and really runs the command in the environment.
