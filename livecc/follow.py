@@ -324,7 +324,8 @@ class Follower(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "event", None)
-        if event is not None:
+        # A dry run tells of jobs, too, but never begins.
+        if event is not None and (event == "run_info" or self._thread.ident is not None):
             for failure in self._progress.handle(str(event), record.__dict__):
                 show(render_last_lines(asdict(failure)))
 

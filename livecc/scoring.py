@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from livecc.coverage import Coverage, write_coverage
+from livecc.device_lease import hold_gpus
 from livecc.files import write_json, write_table
 from livecc.fingerprint import fingerprint
 from livecc.progress import job_progress
@@ -93,6 +94,8 @@ class Outcome:
     coverage: Path | None = None
     covers: str = ""
     gate: Mapping[str, Any] = field(default_factory=dict)
+    #: GPUs to take when something is missing and the stage runs on CUDA.
+    gpus: int = 1
 
 
 @dataclass
@@ -140,6 +143,7 @@ def run_job(job: ScoreJob[Any], outcome: Outcome) -> StageStats:
             outcome.stats,
             job.write,
             retry_failed=outcome.retry_failed,
+            gpus=outcome.gpus,
         )
     if outcome.coverage is not None:
         # The last thing a job does: what is noted is finished.
@@ -158,13 +162,15 @@ def score_items(
     write: Callable[[Path, Iterable[tuple[str, Row]]], None] | None = None,
     *,
     retry_failed: bool = False,
+    gpus: int = 1,
 ) -> None:
     """Write the score table of a shard to `output`, one row per item in the items' order.
 
     `items` is called twice (once for the keys, once for the payloads of what is missing), so that
     payloads are never all in memory. Items with the same content are scored once. The table is the
     stage's of `livecc.tables`, whose first column is the item id; `write` writes another format.
-    With `retry_failed`, an item that failed before counts as missing.
+    With `retry_failed`, an item that failed before counts as missing. A stage that runs on CUDA
+    takes `gpus` of the machine's GPUs before the engine is loaded.
     """
     started = time.monotonic()
     keys: dict[str, str | None] = {item.id: item.key for item in items()}
@@ -175,6 +181,7 @@ def score_items(
     stats.found = stats.items - len(missing)
     if missing:
         with job_progress(stats.stage, len(missing), stats_output) as progress:
+            hold_gpus(stats.details.get("device"), gpus)
             load_started = time.monotonic()
             engine = load_engine()
             stats.seconds["load"] = time.monotonic() - load_started

@@ -79,20 +79,13 @@ def threads_for(stage):
     return config["resources"][stage]["threads"]
 
 
-def gpus_for(stage):
-    """GPUs a job asks for that has something to score; none when models run elsewhere."""
-    if stage == "make_prompts" and config[stage]["engine"] != "transformers":
-        return 0
-    return 0 if config["device"] == "cpu" else config["resources"][stage]["gpu"]
-
-
 def gpu_for(stage, wildcards, input):
     """GPUs of one job: none when all its scores are in the cache.
 
     Snakemake asks again when a job's inputs are there and it is about to start, so that a shard
     without new items takes no GPU, whatever ran before it in the same invocation.
     """
-    gpus = gpus_for(stage)
+    gpus = commands.gpus(config, stage)
     if gpus == 0 or not all(Path(path).exists() for path in input):
         return gpus
     track = wildcards.get("track", "sft")

@@ -15,21 +15,21 @@ from pathlib import Path
 def main(folder: Path, count: int, name: str) -> None:
     from livecc.device_lease import hold_gpus
 
+    for part in ("started", "busy", "used"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / "started" / name).touch()
     gpus = hold_gpus("cuda", count)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ",".join(gpus)
-    for part in ("busy", "used"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
     for gpu in gpus:
-        (folder / "busy" / gpu).open("x").write(name)
+        with (folder / "busy" / gpu).open("x") as file:
+            file.write(f"{name} {os.getpid()}")
         (folder / "used" / f"{gpu}.{name}").touch()
     while not (folder / "go").exists():
         time.sleep(0.02)
     for gpu in gpus:
         (folder / "busy" / gpu).unlink()
-    (folder / f"{name}.done").write_text(",".join(gpus))
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    job_name = sys.argv[3] if len(sys.argv) > 3 else str(os.getpid())
-    main(Path(sys.argv[1]), int(sys.argv[2]), job_name)
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -16,6 +16,7 @@ from running import REPOSITORY
 
 from livecc import device_lease
 from livecc.errors import LiveccError
+from livecc.scoring import Engine, Item, Outcome, ScoreJob, ok, run_job
 
 JOB = Path(__file__).with_name("gpu_jobs.py")
 FOUR = "gpu0,gpu1,gpu2,gpu3"
@@ -69,7 +70,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
 def busy(folder: Path) -> dict[str, str]:
     """GPU -> the job that holds it."""
     files = list((folder / "busy").glob("*"))
-    return {file.name: file.read_text() for file in files}
+    return {file.name: file.read_text().split()[0] for file in files if file.read_text()}
 
 
 def test_twelve_jobs_share_four_devices_one_at_a_time(tmp_path: Path, start: Start) -> None:
@@ -164,6 +165,28 @@ def test_models_on_the_cpu_take_none(tmp_path: Path, device: str | None) -> None
     assert device_lease.hold_gpus(device, 1) == ()
     assert not (tmp_path / "locks").exists()
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_score_job_takes_its_device_when_something_is_missing(tmp_path: Path) -> None:
+    seen: list[str | None] = []
+
+    def load_engine() -> Engine[str]:
+        seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        row = ok(language="en", language_confidence=1.0)
+        return lambda items: ([(item.id, row)] for item in items)
+
+    def items() -> list[Item[str]]:
+        return [Item("a", "key", "text")]
+
+    job = ScoreJob("identify_language", "sft", "one", {}, items, load_engine, {"device": "cuda"})
+    outcome = Outcome(tmp_path / "cache", tmp_path / "a.parquet", tmp_path / "a.json", gpus=2)
+    run_job(job, outcome)
+    assert seen == ["gpu0,gpu1"]
+    assert device_lease._held is not None
+    device_lease._held.release()
+    device_lease._held = None
+    run_job(job, outcome)
+    assert device_lease._held is None
 
 
 def test_more_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -227,6 +228,24 @@ def test_full_disk_does_not_end_the_run(
     follower = follow.Follower(Path("r"))
     follower.finish("finished")
     assert caplog.messages == ["r/progress.json: No space left on device"]
+
+
+def test_dry_run_leaves_the_files_of_a_run_alone(run: Run) -> None:
+    run.say("a", 1, 2)
+    follower = follow.Follower(Path("r"))
+    record = logging.makeLogRecord(
+        {
+            "event": "job_info",
+            "jobid": 1,
+            "rule_name": "score_lm_loss",
+            "wildcards": {},
+            "local": True,
+            "log": [],
+            "output": [str(run.stats("a"))],
+        }
+    )
+    follower.emit(record)
+    assert progress_file(run.stats("a")).exists()
 
 
 @pytest.mark.parametrize(
