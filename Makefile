@@ -4,10 +4,17 @@
 # make setup   only the environment, in $(VENV)
 # make setup-whisperx  WhisperX's own environment (8 GB), in $(WHISPERX_VENV)
 # make test-whisperx   set that up, then run the engine on real speech
+# make env-KIND      an environment for one kind of work (envs/KIND.txt), in $(VENV)-KIND
+#
+# For machines without internet, on one that has it and the same Python and platform:
+# make wheels        every package that setup installs, as wheels in $(WHEELS)
+# make wheels-KIND   every package that env-KIND installs
+# make prefetch CONFIG=my.yaml   setup, wheels, and the models that a run needs
 #
 # TORCH=cuda         the CUDA builds of torch and onnxruntime, for GPU machines
 # TORCH_INDEX=URL    an index of torch builds to take torch from
 # PYTHON=python3.12  the Python to use (3.11 or newer)
+# OFFLINE=1          install from $(WHEELS) alone
 
 VENV ?= .venv
 WHISPERX_VENV ?= .venv-whisperx
@@ -15,6 +22,9 @@ PYTHON ?= python3
 TORCH ?= cpu
 TORCH_INDEX ?=
 CORES ?= 2
+WHEELS ?= wheels
+OFFLINE ?=
+CONFIG ?=
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -29,14 +39,24 @@ TORCH_cpu := torch==2.13.0
 TORCH_cuda := torch>=2.7,<3
 TORCH_SPEC := $(TORCH_$(TORCH))
 $(if $(TORCH_SPEC),,$(error TORCH=$(TORCH): must be cpu or cuda))
+# Takes the place of the CPU build on GPU machines.
+ONNXRUNTIME_cuda := onnxruntime-gpu>=1.20,<2
+ONNXRUNTIME := $(ONNXRUNTIME_$(TORCH))
 
+# Installs into the environment of a Python: $(call install,PYTHON) PACKAGE...
+SOURCE := $(if $(OFFLINE),--no-index --find-links $(WHEELS))
 ifeq ($(UV),)
-INSTALL := $(PY) -m pip install --quiet
+install = $(1) -m pip install --quiet $(SOURCE)
 else
-INSTALL := uv pip install --quiet --compile-bytecode --python $(PY)
+install = uv pip install --quiet --compile-bytecode --python $(1) $(SOURCE)
 endif
+INSTALL := $(call install,$(PY))
+# Builds and collects wheels: what is published as source needs no compiler offline.
+COLLECT := $(PY) -m pip wheel --quiet --wheel-dir $(WHEELS) \
+  $(addprefix --find-links ,$(WHEELS) $(PIP_FIND_LINKS))
+TORCH_FROM := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 
-.PHONY: setup setup-dev setup-whisperx test test-whisperx lint demo clean
+.PHONY: setup setup-dev setup-whisperx test test-whisperx lint demo clean wheels prefetch
 
 setup: $(VENV)/.setup-$(TORCH)
 
@@ -50,17 +70,37 @@ $(PY):
 
 $(VENV)/.setup-$(TORCH): $(PY) envs/base.txt $(REQUIREMENTS) Makefile
 	@echo "Installing ($(if $(UV),uv,pip), torch for $(TORCH)); takes some minutes the first time"
-	@$(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH_SPEC)'
+	@$(INSTALL) $(if $(OFFLINE),,$(TORCH_FROM)) '$(TORCH_SPEC)'
 	@$(INSTALL) '$(TORCH_SPEC)' $(addprefix -r ,$(REQUIREMENTS))
-ifeq ($(TORCH),cuda)
+ifneq ($(ONNXRUNTIME),)
 	@$(PY) -m pip uninstall --quiet --yes onnxruntime
-	@$(INSTALL) 'onnxruntime-gpu>=1.20,<2'
+	@$(INSTALL) '$(ONNXRUNTIME)'
 endif
 	@touch $@
 
 $(VENV)/.setup-dev: $(VENV)/.setup-$(TORCH) envs/dev.txt
 	@$(INSTALL) -r envs/dev.txt
 	@touch $@
+
+# The stem is the kind; its requirements choose their own torch.
+env-%: envs/%.txt envs/base.txt $(PY)
+	@$(PYTHON) -m venv $(VENV)-$*
+	@$(call install,$(VENV)-$*/bin/python) -r $<
+	@echo "$(abspath $(VENV)-$*/bin/python) (a value for environments: in your configuration)"
+
+wheels: $(PY)
+	@$(COLLECT) $(TORCH_FROM) '$(TORCH_SPEC)'
+	@$(COLLECT) '$(TORCH_SPEC)' $(if $(ONNXRUNTIME),'$(ONNXRUNTIME)') $(addprefix -r ,$(REQUIREMENTS))
+
+wheels-%: envs/%.txt envs/base.txt $(PY)
+	@$(COLLECT) -r $<
+
+ifneq ($(filter prefetch,$(MAKECMDGOALS)),)
+$(if $(CONFIG),,$(error say which run it is for: make prefetch CONFIG=my.yaml))
+endif
+prefetch: setup wheels
+	@$(BIN)/snakemake --workflow-profile profiles/local --configfile $(CONFIG) \
+	  --cores $(CORES) fetch_models
 
 demo: setup
 	@touch $(VENV)/.demo-began
@@ -77,7 +117,7 @@ setup-whisperx: $(WHISPERX_VENV)/.setup
 $(WHISPERX_VENV)/.setup: envs/base.txt envs/whisperx.txt
 	@echo "Making the environment $(WHISPERX_VENV); takes some minutes the first time"
 	@$(PYTHON) -m venv $(WHISPERX_VENV)
-	@$(subst $(PY),$(WHISPERX_VENV)/bin/python,$(INSTALL)) -r envs/whisperx.txt -c envs/dev.txt pytest
+	@$(call install,$(WHISPERX_VENV)/bin/python) -r envs/whisperx.txt -c envs/dev.txt pytest
 	@touch $@
 
 test-whisperx: setup-whisperx setup-dev

@@ -15,6 +15,8 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/machine.smk"
+include: "rules/follow.smk"
 include: "rules/fetch_model.smk"
 include: "rules/clip_captions.smk"
 include: "rules/filter_categories.smk"
@@ -38,5 +40,14 @@ rule all:
         f"{RESULTS}/summary.txt",
 
 
+onstart:
+    FOLLOWER.start()
+
+
 onsuccess:
+    FOLLOWER.finish("finished")
     show_summary()
+
+
+onerror:
+    FOLLOWER.finish("stopped")

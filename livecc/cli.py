@@ -78,6 +78,7 @@ def run_job(
             coverage=options.coverage,
             covers=options.covers,
             gate=gate_of(options),
+            gpus=options.gpus,
         )
         run_scoring(prepare(options), outcome)
 
@@ -122,6 +123,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", choices=["auto", "cpu", "cuda"], help="default: %(default)s"
     )
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs to take, on cuda")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the model")
     parser.add_argument("--mode", default="default", choices=["default", "paper"])
     parser.add_argument(

@@ -85,13 +85,31 @@ def options(config: Mapping[str, Any], track: str, stage: str) -> list[str]:
     return _OPTIONS[stage](config, track)
 
 
+def gpus(config: Mapping[str, Any], stage: str) -> int:
+    """GPUs that a job of a stage needs when it has something to do."""
+    engine = config.get(stage, {}).get("engine")
+    if stage == "make_prompts":
+        on_gpu = engine == "transformers"
+    elif stage == "identify_language":
+        on_gpu = engine == "xlm_roberta"
+    elif stage == "score_talking_head" and engine == "face_presence":
+        # Detectors keep up with decoding on the CPU; `auto` means that.
+        on_gpu = config["device"] == "cuda"
+    else:
+        on_gpu = True
+    return int(config["resources"][stage]["gpu"]) if on_gpu and config["device"] != "cpu" else 0
+
+
 def pace(config: Mapping[str, Any], stage: str, cache: str) -> list[str]:
     """The arguments that change no number: where and how fast a stage runs, and its gates.
 
     They are no params, because another device, batch size or cache must run nothing again; a gate
     runs a stage again only through what it covers (livecc.coverage).
     """
-    arguments = ["--device", config["device"], "--cache", cache]
+    needed = gpus(config, stage)
+    # A stage that asks for no GPU must not take one that it sees.
+    device = "cpu" if config["device"] == "auto" and not needed else config["device"]
+    arguments = ["--device", device, "--gpus", str(needed), "--cache", cache]
     for name in SPEED_OPTIONS[stage]:
         if config[stage][name] is not None:
             arguments += [f"--{name.replace('_', '-')}", str(config[stage][name])]

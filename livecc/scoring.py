@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from livecc.coverage import Coverage, write_coverage
+from livecc.device_lease import hold_gpus
 from livecc.files import write_json, write_table
 from livecc.fingerprint import fingerprint
+from livecc.progress import job_progress
 from livecc.score_cache import ScoreCache
 from livecc.tables import schema
 
 log = logging.getLogger(__name__)
 
-PROGRESS_SECONDS = 15.0
 T = TypeVar("T")
 
 
@@ -93,6 +94,8 @@ class Outcome:
     coverage: Path | None = None
     covers: str = ""
     gate: Mapping[str, Any] = field(default_factory=dict)
+    #: GPUs to take when something is missing and the stage runs on CUDA.
+    gpus: int = 1
 
 
 @dataclass
@@ -140,6 +143,7 @@ def run_job(job: ScoreJob[Any], outcome: Outcome) -> StageStats:
             outcome.stats,
             job.write,
             retry_failed=outcome.retry_failed,
+            gpus=outcome.gpus,
         )
     if outcome.coverage is not None:
         # The last thing a job does: what is noted is finished.
@@ -158,13 +162,15 @@ def score_items(
     write: Callable[[Path, Iterable[tuple[str, Row]]], None] | None = None,
     *,
     retry_failed: bool = False,
+    gpus: int = 1,
 ) -> None:
     """Write the score table of a shard to `output`, one row per item in the items' order.
 
     `items` is called twice (once for the keys, once for the payloads of what is missing), so that
     payloads are never all in memory. Items with the same content are scored once. The table is the
     stage's of `livecc.tables`, whose first column is the item id; `write` writes another format.
-    With `retry_failed`, an item that failed before counts as missing.
+    With `retry_failed`, an item that failed before counts as missing. A stage that runs on CUDA
+    takes `gpus` of the machine's GPUs before the engine is loaded.
     """
     started = time.monotonic()
     keys: dict[str, str | None] = {item.id: item.key for item in items()}
@@ -174,23 +180,25 @@ def score_items(
     missing = {item_id for item_id, key in keys.items() if key is None or key not in found}
     stats.found = stats.items - len(missing)
     if missing:
-        load_started = time.monotonic()
-        engine = load_engine()
-        stats.seconds["load"] = time.monotonic() - load_started
-        progress = _Progress(stats.stage, len(missing))
-        claimed: set[str] = set()
-        for batch in engine(_unique(items(), missing, claimed)):
-            cache.append(
-                (key, row)
-                for item_id, row in batch
-                if (key := keys[item_id]) is not None and not row.get("transient")
-            )
-            for item_id, row in batch:
-                rows[item_id] = row
-                key = keys[item_id]
-                if key is not None:
-                    found[key] = row
-            progress.done(len(batch))
+        with job_progress(stats.stage, len(missing), stats_output) as progress:
+            hold_gpus(stats.details.get("device"), gpus)
+            load_started = time.monotonic()
+            engine = load_engine()
+            stats.seconds["load"] = time.monotonic() - load_started
+            progress.loaded()
+            claimed: set[str] = set()
+            for batch in engine(_unique(items(), missing, claimed)):
+                cache.append(
+                    (key, row)
+                    for item_id, row in batch
+                    if (key := keys[item_id]) is not None and not row.get("transient")
+                )
+                for item_id, row in batch:
+                    rows[item_id] = row
+                    key = keys[item_id]
+                    if key is not None:
+                        found[key] = row
+                progress.done(len(batch))
         stats.scored = progress.count
         stats.shared = len(missing) - stats.scored
         scoring = time.monotonic() - load_started - stats.seconds["load"]
@@ -236,23 +244,3 @@ def _unique(items: Iterable[Item[T]], missing: set[str], claimed: set[str]) -> I
             if item.key is not None:
                 claimed.add(item.key)
             yield item
-
-
-class _Progress:
-    """Logs items a second and time left, every PROGRESS_SECONDS."""
-
-    def __init__(self, stage: str, total: int) -> None:
-        self.stage, self.total, self.count = stage, total, 0
-        self._started = self._logged = time.monotonic()
-
-    def done(self, n: int) -> None:
-        self.count += n
-        now = time.monotonic()
-        if now - self._logged >= PROGRESS_SECONDS and self.count < self.total:
-            rate = self.count / (now - self._started)
-            left = (self.total - self.count) / rate
-            log.info(
-                "%s: %d of %d items, %.2f items/s, about %.0f s left",
-                *(self.stage, self.count, self.total, rate, left),
-            )
-            self._logged = now

@@ -44,6 +44,8 @@ for reference in OPTIONAL_MODELS:
     )
 SCRIPTS = f"{workflow.basedir}/scripts"
 STARTED = time.time()
+# How jobs get their packages (--sdm), if not from this interpreter or the configured ones.
+DEPLOYED = {str(method) for method in workflow.deployment_settings.deployment_method}
 
 
 wildcard_constraints:
@@ -55,9 +57,11 @@ wildcard_constraints:
 
 def interpreter(kind):
     """The Python of a kind of work: the deployed environment's, the configured one, or this one."""
-    deployed = {str(method) for method in workflow.deployment_settings.deployment_method}
-    if deployed & {"conda", "apptainer"}:
+    if "conda" in DEPLOYED:
         return "python"
+    if "apptainer" in DEPLOYED:
+        whisperx = kind == "asr" and config["transcribe"]["engine"] == "whisperx"
+        return "/opt/livecc-whisperx/bin/python" if whisperx else "python"
     return config["environments"].get(kind) or sys.executable
 
 
@@ -75,20 +79,13 @@ def threads_for(stage):
     return config["resources"][stage]["threads"]
 
 
-def gpus_for(stage):
-    """GPUs a job asks for that has something to score; none when models run elsewhere."""
-    if stage == "make_prompts" and config[stage]["engine"] != "transformers":
-        return 0
-    return 0 if config["device"] == "cpu" else config["resources"][stage]["gpu"]
-
-
 def gpu_for(stage, wildcards, input):
     """GPUs of one job: none when all its scores are in the cache.
 
     Snakemake asks again when a job's inputs are there and it is about to start, so that a shard
     without new items takes no GPU, whatever ran before it in the same invocation.
     """
-    gpus = gpus_for(stage)
+    gpus = commands.gpus(config, stage)
     if gpus == 0 or not all(Path(path).exists() for path in input):
         return gpus
     track = wildcards.get("track", "sft")

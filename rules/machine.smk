@@ -1,0 +1,32 @@
+# Where jobs run: GPUs of this machine, and the image of --sdm apptainer.
+#
+# needs  config["container"]; nvidia-smi or $LIVECC_GPUS
+# makes  no file
+
+import os
+
+from livecc.containers import container_environment
+from livecc.device_lease import usable_gpus
+
+if "apptainer" in DEPLOYED:
+    if config["container"] is None:
+        raise WorkflowError(
+            "--sdm apptainer needs an image: build one (container/livecc.def says how) and name it "
+            "in the configuration, container: livecc.sif"
+        )
+
+    container: config["container"]
+
+    shown = [workflow.basedir, RESULTS, CACHE, config["models_folder"]]
+    shown += [config["tracks"][track]["videos"] for track in TRACKS]
+    shown += [os.environ["LIVECC_MODELS"]] if "LIVECC_MODELS" in os.environ else []
+    shown += [Path(file).parent for track in TRACKS for file in SHARDS[track].values()]
+    shown += [reference for reference in MODELS.values() if Path(reference).is_dir()]
+    os.environ.update(container_environment(shown, os.environ))
+
+
+# Here, as many jobs that need a GPU run at a time as there are GPUs; which of them is whose, jobs
+# settle among themselves (livecc/device_lease.py). On a cluster (nodes), the scheduler counts.
+if workflow.is_main_process and workflow.nodes is None and config["device"] != "cpu":
+    if "gpu" not in workflow.global_resources and (gpus := usable_gpus()):
+        workflow.register_resource("gpu", len(gpus))
