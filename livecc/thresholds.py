@@ -28,6 +28,9 @@ class Rule(Protocol):
     def failure(self, values: Mapping[str, Any]) -> str | None:
         """Why the values are outside, in a few words; None when they are inside."""
 
+    def mask(self, columns: Mapping[str, Any]) -> Any:
+        """The same for n clips: columns (pyarrow, n values each) -> n booleans (numpy)."""
+
     def covers(self, other: Any) -> bool:
         """Whether everything inside `other`, a rule of the same name, is inside this one."""
 
@@ -59,6 +62,17 @@ class Band:
         if self.below is not None and value >= self.below:
             return f"{self.column} {value:.6g} >= {self.below:g}"
         return None
+
+    def mask(self, columns: Mapping[str, Any]) -> Any:
+        values = _numbers(columns[self.column])
+        inside = values == values  # not NaN
+        if self.min is not None:
+            inside &= values >= self.min
+        if self.max is not None:
+            inside &= values <= self.max
+        if self.below is not None:
+            inside &= values < self.below
+        return inside
 
     @property
     def empty(self) -> bool:
@@ -93,9 +107,14 @@ class Language:
         label, confidence = values["language"], values["language_confidence"]
         if label not in self.labels:
             return f"language {label} is not {' or '.join(self.labels)}"
-        if not confidence >= self.min_confidence:
+        if confidence is None or not confidence >= self.min_confidence:
+            confidence = math.nan if confidence is None else confidence
             return f"language {label} with confidence {confidence:.3g} < {self.min_confidence:g}"
         return None
+
+    def mask(self, columns: Mapping[str, Any]) -> Any:
+        confident = _numbers(columns["language_confidence"]) >= self.min_confidence
+        return _is_in(columns["language"], self.labels) & confident
 
     @property
     def empty(self) -> bool:
@@ -119,6 +138,9 @@ class Prompt:
         answer = values["answer"]
         return None if answer in self.answers else f"answer {answer}"
 
+    def mask(self, columns: Mapping[str, Any]) -> Any:
+        return _is_in(columns["answer"], self.answers)
+
     @property
     def empty(self) -> bool:
         return not self.answers
@@ -128,6 +150,22 @@ class Prompt:
 
     def to_json(self) -> dict[str, Any]:
         return {"answers": list(self.answers)}
+
+
+def _numbers(column: Any) -> Any:
+    """A numeric pyarrow column as float64, null as NaN."""
+    import pyarrow
+
+    return column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+
+
+def _is_in(column: Any, texts: Sequence[str]) -> Any:
+    """Which values of a pyarrow column of strings are among `texts`; null is not."""
+    import pyarrow
+    import pyarrow.compute as pc
+
+    found = pc.is_in(column, value_set=pyarrow.array(texts, pyarrow.string()))
+    return found.to_numpy(zero_copy_only=False)
 
 
 def parse_rules(config: Mapping[str, Any], names: Iterable[str] = RULES) -> dict[str, Rule]:
