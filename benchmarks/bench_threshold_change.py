@@ -2,8 +2,8 @@
 """A threshold change, from the edited configuration to the merged file and the summary.
 
 Puts made-up results of the pre-training track in place (no stage runs), has Snakemake record them
-(`--touch`), selects once, then edits a threshold and times `snakemake`, the Snakefile being the real
-one. The ceiling is what no run can do without: Snakemake finding that there is nothing to do, and
+(`--touch`), selects once, then edits a threshold and times `snakemake` with the real Snakefile. The
+ceiling is what no run can do without: Snakemake finding that there is nothing to do, and
 selecting and merging in one process that is already there.
 
     python benchmarks/bench_threshold_change.py [--shards 200] [--clips 500]
@@ -89,6 +89,7 @@ def in_one_process(folder: Path, shards: int) -> None:
         select_shard(
             track="pretrain",
             thresholds=THRESHOLDS,
+            gates={},
             transcripts=track / "transcripts" / f"{name}.jsonl.zst",
             clips=track / "clips" / f"{name}.parquet",
             scores={

@@ -22,11 +22,11 @@ from livecc.tables import schema
 CLIPS_PER_VIDEO = 10
 #: Videos with words of their own; the others repeat them. More bytes than a compressor looks back.
 TEMPLATES = 60
-WORDS = (
+TEXT = (
     "so now we take the two pieces and put them together like this because the glue has to dry "
     "before you can sand it down to a smooth surface and then there is one more thing that you "
     "should know about wood it moves with the seasons which means every joint needs some room"
-).split()
+)
 #: Bounds wide enough for every selection of the benchmarks.
 GATE = {"words_per_second": {"min": 0.5, "max": 6}}
 
@@ -46,8 +46,10 @@ class MadeUpResults:
         steps = self.rng.gamma(2.0, self.rng.uniform(0.12, 0.3), count)
         starts = np.round(np.cumsum(steps), 2)
         ends = np.round(starts + 0.9 * steps, 2)
-        words = self.rng.choice(WORDS, count).tolist()
-        line = Transcript("", "Joining wood", "Howto & Style", words, starts, ends).to_json()
+        words = self.rng.choice(TEXT.split(), count).tolist()
+        line = Transcript(
+            "", "Joining wood", "Howto & Style", words, starts.tolist(), ends.tolist()
+        ).to_json()
         first = np.arange(0, count, self.words_per_clip)
         return (
             line.removeprefix(b'{"video":""'),

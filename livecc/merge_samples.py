@@ -20,6 +20,8 @@ from livecc.files import open_atomic
 
 #: Files merged at once; more are merged in two rounds, because open files are limited.
 FAN_IN = 256
+#: Snakemake looks at packs, and does not see that a file of a shard is gone or spoilt.
+_AGAIN = "run again with --forcerun select_samples"
 _PREFIX = b'[{"role": "user", "content": [{"type": "video", "video": '
 
 
@@ -69,8 +71,15 @@ def _merged(files: list[Path], scratch: Path) -> Iterator[bytes]:
 
 def _merge_once(files: Sequence[Path]) -> Iterator[tuple[Any, bytes]]:
     with contextlib.ExitStack() as stack:
-        streams = [_keyed(stack.enter_context(path.open("rb")), path) for path in files]
+        streams = [_keyed(stack.enter_context(_opened(path)), path) for path in files]
         yield from heapq.merge(*streams)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise LiveccError(f"{path}: no such file; {_AGAIN}") from None
 
 
 def _keyed(stream: IO[bytes], path: Path) -> Iterator[tuple[Any, bytes]]:
@@ -88,9 +97,7 @@ def _keyed(stream: IO[bytes], path: Path) -> Iterator[tuple[Any, bytes]]:
                 raise ValueError
             start, _ = decoder.raw_decode(text, end + len(label))
         except ValueError:
-            raise LiveccError(
-                f"{path}, line {number}: not a sample; remove the file to make it again"
-            ) from None
+            raise LiveccError(f"{path}, line {number}: not a sample; {_AGAIN}") from None
         yield (video.encode("utf-8", "surrogatepass"), start), line
 
 

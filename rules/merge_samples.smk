@@ -25,10 +25,7 @@ rule list_shards:
 rule merge_samples:
     input:
         shards=f"{RESULTS}/{{track}}/shards.txt",
-        samples=lambda wildcards: expand(
-            f"{RESULTS}/{wildcards.track}/{wildcards.selection}/samples/{{shard}}.jsonl",
-            shard=SHARDS[wildcards.track],
-        ),
+        packs=lambda wildcards: pack_files(wildcards.track, wildcards.selection),
     output:
         merged_file("{track}", "{selection}"),
     log:
@@ -37,7 +34,7 @@ rule merge_samples:
         "../envs/workflow.yaml"
     threads: threads_for("merge_samples")
     resources:
-        **resources_for("merge_samples"),
+        **{**resources_for("merge_samples"), "runtime": minutes_to_copy("merge_samples")},
     params:
         folder=f"{RESULTS}/{{track}}/{{selection}}/samples",
     message:
