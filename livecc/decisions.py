@@ -35,6 +35,15 @@ class Decisions:
         """n booleans (numpy)."""
         return self.dropped_by < 0
 
+    def reaches(self, rule: str) -> Any:
+        """n booleans: the clips that no rule before this one drops."""
+        return self.kept | (self.dropped_by >= self.rules.index(rule))
+
+    def rule_names(self) -> list[str | None]:
+        """What drops each clip; None for one that is kept."""
+        names = [*self.rules, None]  # -1 is the last
+        return [names[number] for number in self.dropped_by.tolist()]
+
     def dropped(self, unscored: bool = False) -> dict[str, int]:
         """Rule -> clips that it drops (that it has no score of), without zeros."""
         import numpy as np

@@ -218,13 +218,17 @@ class _FrameReader(io.RawIOBase):
         return count
 
 
-def read_jsonl(path: Path | str) -> Iterator[Any]:
-    """Records of a JSON-lines file the workflow itself wrote.
+def read_jsonl(
+    path: Path | str, wanted: Callable[[bytes], bool] = lambda _line: True
+) -> Iterator[Any]:
+    """Records of a JSON-lines file the workflow itself wrote; lines not `wanted` are passed over.
 
     Raises LiveccError naming the line when one is not JSON: the file was changed by hand or comes
     from a broken disk, and the message says to remove it so that it is made again.
     """
     for number, line in read_lines(path):
+        if line is not None and not wanted(line):
+            continue
         try:
             yield orjson.loads(line or b"")
         except orjson.JSONDecodeError as error:

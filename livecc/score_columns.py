@@ -24,12 +24,14 @@ class ScoreColumns:
     clips: `pyarrow.Table` of n rows, of the table `clips`.
     values: column that rules look at -> n values (pyarrow), null where there is no score.
     scored: rule that looks at a score -> n booleans (numpy), whether there is one.
+    reached: the same rule -> n booleans, whether its stage met the clip, be it that scoring failed.
     reasons: the same rule -> n texts (pyarrow), why there is none; null where it was no candidate.
     """
 
     clips: Any
     values: Mapping[str, Any]
     scored: Mapping[str, Any]
+    reached: Mapping[str, Any]
     reasons: Mapping[str, Any]
 
     @property
@@ -53,29 +55,30 @@ def read_columns(
     """
     clip_columns = [*_CLIP_COLUMNS, *(name for name in schema("clips").names if name in more)]
     table = read_table(clips, list(dict.fromkeys(clip_columns)))
-    columns = ScoreColumns(table, {"words_per_second": table["words_per_second"]}, {}, {})
-    values, scored, reasons = dict(columns.values), dict[str, Any](), dict[str, Any]()
+    values: dict[str, Any] = {"words_per_second": table["words_per_second"]}
+    scored: dict[str, Any] = {}
+    reached: dict[str, Any] = {}
+    reasons: dict[str, Any] = {}
+    columns = ScoreColumns(table, values, scored, reached, reasons)  # grows stage by stage
     for stage, path in scores.items():
         id_column, *others = schema(stage).names
         rule = next(rule for rule, names in RULES.items() if set(names) <= set(others))
         wanted = [name for name in others if name in (*RULES[rule], "status", *more)]
-        rows = _rows_of(table[id_column], read_table(path, [id_column, *wanted]))
-        there = _is_ok(rows["status"])
+        rows = rows_of(table[id_column], read_table(path, [id_column, *wanted]))
         gate = (gates or {}).get(stage)
         if gate:
-            inside = table[id_column].filter(_inside(columns, gate))
+            inside = table[id_column].filter(inside_gate(columns, gate))
             rows = _only(rows, _among(table[id_column], inside))
-            there = _is_ok(rows["status"])
-        scored[rule] = there
-        ok_rows = _only(rows, there)
+        scored[rule] = _is_ok(rows["status"])
+        reached[rule] = rows["status"].is_valid().to_numpy()
+        ok_rows = _only(rows, scored[rule])
         values |= {name: ok_rows[name] for name in wanted if name not in ("status", "reason")}
         if "reason" in more:
             reasons[rule] = rows["reason"]
-        columns = ScoreColumns(table, values, scored, reasons)
     return columns
 
 
-def _rows_of(ids: Any, table: Any) -> Any:
+def rows_of(ids: Any, table: Any) -> Any:
     """The row of `table`, whose first column has its ids, for each of `ids`; nulls for none."""
     import pyarrow.compute as pc
 
@@ -106,7 +109,7 @@ def _is_ok(status: Any) -> Any:
     return pc.equal(status, "ok").fill_null(False).to_numpy()
 
 
-def _inside(columns: ScoreColumns, gate: Mapping[str, Any]) -> Any:
+def inside_gate(columns: ScoreColumns, gate: Mapping[str, Any]) -> Any:
     """n booleans: the clips inside a gate; see `livecc.score_tables.candidates`."""
     import numpy as np
 
@@ -133,5 +136,5 @@ def candidate_ids(
     import pyarrow.compute as pc
 
     columns = read_columns(clips, scores)
-    table = columns.clips.filter(_inside(columns, gate))
+    table = columns.clips.filter(inside_gate(columns, gate))
     return table["clip"].to_pylist(), pc.unique(table["video"]).to_pylist()

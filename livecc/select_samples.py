@@ -122,13 +122,12 @@ def _decision_table(
 
     count = len(why)
     fields = schema(f"{track}_decisions")
-    names = [*decided.rules, None]  # the last one is that of -1, a clip that is kept
     made = {
         "clip": columns.clips["clip"],
         "video": columns.clips["video"],
         "seconds": seconds,
         "kept": decided.kept,
-        "rule": pyarrow.array([names[n] for n in decided.dropped_by.tolist()], pyarrow.string()),
+        "rule": pyarrow.array(decided.rule_names(), pyarrow.string()),
         "why": pyarrow.array(why, pyarrow.string()),
         **columns.values,
     }

@@ -99,12 +99,8 @@ def test_decisions(tmp_path: Path, track: str, on_unscored: str | None, seed: in
     columns = read_columns(clips, scores, gates, ["reason"])
     rules = parse_rules(thresholds)
     decided = decide(columns, rules, on_unscored or "drop")
-    names_or_none = [*decided.rules, None]
-    found = [
-        (names_or_none[rule], why)
-        for rule, why in zip(decided.dropped_by, reasons(columns, rules, decided), strict=True)
-    ]
-    assert found == expected
+    why = reasons(columns, rules, decided)
+    assert list(zip(decided.rule_names(), why, strict=True)) == expected
 
     output = [tmp_path / name for name in ("decisions.parquet", "samples.jsonl", "counts.json")]
     transcripts = tmp_path / track / "transcripts" / "a.jsonl.zst"
