@@ -464,6 +464,19 @@ def gate(config: Mapping[str, Any], track: str, stage: str) -> dict[str, Any]:
     return rules_to_json(parse_rules(setting, earlier))
 
 
+def explicit_gates(config: Mapping[str, Any], track: str) -> dict[str, dict[str, Any]]:
+    """Stage -> its gate, for the stages whose gate the configuration spells out.
+
+    A score outside such a gate comes from a run with a wider one, and no selection looks at it.
+    With `auto` there is nothing to say: what is outside fails an earlier rule of every selection.
+    """
+    return {
+        stage: gate(config, track, stage)
+        for stage in active_stages(config, track)
+        if isinstance(config[stage].get("gate"), Mapping)
+    }
+
+
 def models(config: Mapping[str, Any]) -> dict[str, str]:
     """Use -> the model it needs, for the stages that some active track runs.
 

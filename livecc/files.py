@@ -23,6 +23,7 @@ from livecc.errors import LiveccError
 JSON_LINES_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_LINE_BYTES = 256 * 2**20
 ZSTD_LEVEL = 1
+ROWS_PER_GROUP = 65_536
 
 
 @contextmanager
@@ -221,13 +222,17 @@ class _FrameReader(io.RawIOBase):
         return count
 
 
-def read_jsonl(path: Path | str) -> Iterator[Any]:
-    """Records of a JSON-lines file the workflow itself wrote.
+def read_jsonl(
+    path: Path | str, wanted: Callable[[bytes], bool] = lambda _line: True
+) -> Iterator[Any]:
+    """Records of a JSON-lines file the workflow itself wrote; lines not `wanted` are passed over.
 
     Raises LiveccError naming the line when one is not JSON: the file was changed by hand or comes
     from a broken disk, and the message says to remove it so that it is made again.
     """
     for number, line in read_lines(path):
+        if line is not None and not wanted(line):
+            continue
         try:
             yield orjson.loads(line or b"")
         except orjson.JSONDecodeError as error:
@@ -242,7 +247,7 @@ class TableWriter:
     Rows are buffered until `rows_per_group` and then written as one row group.
     """
 
-    def __init__(self, path: Path | str, schema: Any, rows_per_group: int = 65_536) -> None:
+    def __init__(self, path: Path | str, schema: Any, rows_per_group: int = ROWS_PER_GROUP) -> None:
         self.path = Path(path)
         self.schema = schema
         self.rows_per_group = rows_per_group
@@ -294,6 +299,16 @@ def write_table(path: Path | str, schema: Any, rows: Iterable[Mapping[str, Any]]
     with TableWriter(path, schema) as writer:
         for row in rows:
             writer.write(row)
+
+
+def write_arrow(path: Path | str, table: Any) -> None:
+    """Write a `pyarrow.Table` to a Parquet file atomically, as `TableWriter` does."""
+    import pyarrow.parquet
+
+    with atomic_path(path) as temporary:
+        pyarrow.parquet.write_table(
+            table, temporary, compression="zstd", row_group_size=ROWS_PER_GROUP
+        )
 
 
 def read_table(path: Path | str, columns: Sequence[str] | None = None) -> Any:

@@ -24,6 +24,8 @@ from livecc.files import open_atomic
 
 #: Files merged at once; more are merged in two rounds, because open files are limited.
 FAN_IN = 256
+#: Snakemake looks at packs, and does not see that a file of a shard is gone or spoilt.
+_AGAIN = "run again with --forcerun select_samples"
 _PREFIX = b'[{"role": "user", "content": [{"type": "video", "video": '
 _TEXT_STREAM = b'{"type": "text_stream", "text_stream": '
 _END = b"}]}]\n"
@@ -109,8 +111,15 @@ def _merged(files: list[Path], scratch: Path) -> Iterator[_Sample]:
 
 def _merge_once(files: Sequence[Path]) -> Iterator[_Sample]:
     with contextlib.ExitStack() as stack:
-        streams = [_samples(stack.enter_context(path.open("rb")), path) for path in files]
+        streams = [_samples(stack.enter_context(_opened(path)), path) for path in files]
         yield from heapq.merge(*streams)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise LiveccError(f"{path}: no such file; {_AGAIN}") from None
 
 
 def _samples(stream: IO[bytes], path: Path) -> Iterator[_Sample]:
@@ -130,9 +139,7 @@ def _samples(stream: IO[bytes], path: Path) -> Iterator[_Sample]:
                 times.append(time)
             words = _count_words(line)
         except ValueError:
-            raise LiveccError(
-                f"{path}, line {number}: not a sample; remove the file to make it again"
-            ) from None
+            raise LiveccError(f"{path}, line {number}: not a sample; {_AGAIN}") from None
         start, end = times
         yield _Sample(video.encode("utf-8", "surrogatepass"), start, line, end, words)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from livecc.errors import LiveccError
 from livecc.files import read_jsonl, read_row_batches, read_rows
 from livecc.records import Clip, Transcript
@@ -69,7 +71,12 @@ def transcripts_with_clips(
 ) -> Iterator[tuple[Transcript, list[Clip]]]:
     """Each transcript that has clips, with them; both come in the order of the input file."""
     clip = next(clips, None)
-    for record in read_jsonl(transcripts):
+
+    def wanted(line: bytes) -> bool:
+        # Parsing a long transcript costs a hundred times what finding its name does.
+        return clip is None or orjson.dumps(clip["video"]) in line
+
+    for record in read_jsonl(transcripts, wanted):
         if clip is None:
             return
         if record["video"] != clip["video"]:

@@ -8,63 +8,64 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from livecc.config import STAGE_RULE
+from livecc.decisions import UNSCORED, Decisions, decide, reasons
 from livecc.errors import LiveccError
-from livecc.files import open_atomic, read_row_batches, write_json, write_table
+from livecc.files import open_atomic, write_arrow, write_json
 from livecc.records import Clip, Transcript
-from livecc.score_tables import ScoreTables, transcripts_with_clips
+from livecc.score_columns import ScoreColumns, read_columns
+from livecc.score_tables import transcripts_with_clips
+from livecc.shard_files import ShardFiles
 from livecc.tables import schema
-from livecc.thresholds import Rule, parse_rules
+from livecc.thresholds import parse_rules
 
-RULE_STAGE = {rule: stage for stage, rule in STAGE_RULE.items()}
-#: How the reason of a clip begins that was dropped because a score is missing.
-UNSCORED = "not scored: "
+_COLUMNS = ("first_word", "last_word", "start", "end", "reason", "query")
 
 
-def decide(
-    clip: Mapping[str, Any],
-    tables: ScoreTables,
-    rules: Mapping[str, Rule],
-    on_unscored: str,
-) -> tuple[str | None, str | None]:
-    """(rule, why) that drop a clip, or (None, None) when it is kept.
+def select_pack(
+    track: str,
+    thresholds: Mapping[str, Any],
+    gates: Mapping[str, Mapping[str, Any]],
+    stages: Sequence[str],
+    folder: Path,
+    selection: str,
+    shards: Sequence[str],
+    output: Path,
+) -> None:
+    """Write decisions, samples and counts of several shards, and what they sum to into `output`.
 
-    Rules are applied in order and the first failure is the reason. A clip that a rule needs a
-    score of, but that has none, is dropped or let through by `on_unscored`; with "fail" it raises
-    LiveccError.
+    `folder` is the track's in the results. What the shards had before goes first, so that nothing
+    stays there of other thresholds when the job fails.
     """
-    if clip["status"] != "ok":
-        return "clip", clip["reason"]
-    values = tables.values(clip)
-    for name, rule in rules.items():
-        stage = RULE_STAGE.get(name)
-        if stage is not None:
-            row = tables.row(stage, clip)
-            if row is None or row["status"] != "ok":
-                reason = "outside the gate" if row is None else row["reason"]
-                # A clip without a query is no sample, however unscored clips are treated.
-                if on_unscored == "keep" and name != "prompt":
-                    continue
-                if on_unscored == "fail":
-                    raise LiveccError(
-                        f"clip {clip['clip']} has no {name} ({reason}), and the selection says "
-                        "on_unscored: fail; set it to drop or keep, or mend the item"
-                    )
-                return name, f"{UNSCORED}{reason}"
-        why = rule.failure(values)
-        if why is not None:
-            return name, why
-    return None, None
+    files = [ShardFiles(folder, shard) for shard in shards]
+    for shard in files:
+        for path in (shard.decisions(selection), shard.samples(selection), shard.counts(selection)):
+            path.unlink(missing_ok=True)
+    counts = [
+        select_shard(
+            track=track,
+            thresholds=thresholds,
+            gates=gates,
+            transcripts=shard.transcripts,
+            clips=shard.clips,
+            scores={stage: shard.scores(stage) for stage in stages},
+            decisions=shard.decisions(selection),
+            samples=shard.samples(selection),
+            counts=shard.counts(selection),
+        )
+        for shard in files
+    ]
+    totals = {name: sum(count[name] for count in counts) for name in ("clips", "kept")}
+    write_json(output, {"shards": list(shards), **totals})
 
 
 def select_shard(
     track: str,
     thresholds: Mapping[str, Any],
+    gates: Mapping[str, Mapping[str, Any]],
     transcripts: Path,
     clips: Path,
     scores: Mapping[str, Path],
@@ -75,50 +76,27 @@ def select_shard(
     """Write decisions (in clip order), samples (sorted by video and time) and counts of a shard.
 
     `scores` maps the enabled stages to their tables; rules of a switched-off stage do not apply.
+    `gates` are those of `livecc.score_columns.read_columns`.
     """
-    columns = schema(f"{track}_decisions")
-    names = ["words_per_second", *(STAGE_RULE[stage] for stage in scores)]
-    rules = parse_rules(thresholds, names)
+    columns = read_columns(clips, scores, gates, _COLUMNS)
+    rules = parse_rules(thresholds, ["words_per_second", *columns.scored])
     on_unscored = thresholds.get("on_unscored", "drop")
-    tables = ScoreTables(scores)
-    dropped: Counter[str] = Counter()
-    unscored: Counter[str] = Counter()
-    kept_rows: list[dict[str, Any]] = []
-    total = 0
-    seconds = 0.0
-
-    def decision_rows() -> Iterable[dict[str, Any]]:
-        nonlocal total, seconds
-        for clip in read_row_batches(clips):
-            rule, why = decide(clip, tables, rules, on_unscored)
-            values = tables.values(clip)
-            length = clip["end"] - clip["start"]
-            total += 1
-            seconds += length
-            if rule is None:
-                kept_rows.append(clip)
-            else:
-                dropped[rule] += 1
-                unscored[rule] += why is not None and why.startswith(UNSCORED)
-            yield {
-                **{name: values.get(name) for name in columns.names},
-                "seconds": length,
-                "kept": rule is None,
-                "rule": rule,
-                "why": why,
-            }
-
-    write_table(decisions, columns, decision_rows())
-    queries = (row.get("query") or "" for row in (tables.values(clip) for clip in kept_rows))
-    words = _write_samples(transcripts, kept_rows, queries, samples)
+    decided = decide(columns, rules, on_unscored)
+    why = list(reasons(columns, rules, decided))
+    if on_unscored == "fail":
+        _check_scored(columns, decided, why)
+    seconds = columns.clips["end"].to_numpy() - columns.clips["start"].to_numpy()
+    write_arrow(decisions, _decision_table(track, columns, decided, seconds, why))
+    kept = columns.clips.filter(decided.kept)
+    words = _write_samples(transcripts, kept.to_pylist(), _queries(columns, decided), samples)
     result = {
-        "clips": total,
-        "kept": len(kept_rows),
-        "dropped": {name: dropped[name] for name in ["clip", *rules] if dropped[name]},
-        "unscored": {name: unscored[name] for name in rules if unscored[name]},
-        "seconds": round(seconds, 3),
-        "kept_seconds": round(sum(clip["end"] - clip["start"] for clip in kept_rows), 3),
-        "kept_videos": len({clip["video"] for clip in kept_rows}),
+        "clips": columns.clips.num_rows,
+        "kept": kept.num_rows,
+        "dropped": decided.dropped(),
+        "unscored": decided.dropped(unscored=True),
+        "seconds": round(float(sum(seconds.tolist())), 3),
+        "kept_seconds": round(float(sum(seconds[decided.kept].tolist())), 3),
+        "kept_videos": len(kept["video"].unique()),
         "kept_words": words,
         "track": track,
     }
@@ -126,12 +104,56 @@ def select_shard(
     return result
 
 
+def _check_scored(columns: ScoreColumns, decided: Decisions, why: Sequence[str | None]) -> None:
+    """Raise LiveccError that names the first clip without a score that its selection needs."""
+    for n in decided.unscored.nonzero()[0][:1]:
+        rule = decided.rules[decided.dropped_by[n]]
+        reason = (why[n] or "").removeprefix(UNSCORED)
+        raise LiveccError(
+            f"clip {columns.clips['clip'][n]} has no {rule} ({reason}), and the selection says "
+            "on_unscored: fail; set it to drop or keep, or mend the item"
+        )
+
+
+def _decision_table(
+    track: str, columns: ScoreColumns, decided: Decisions, seconds: Any, why: Sequence[str | None]
+) -> Any:
+    import pyarrow
+
+    count = len(why)
+    fields = schema(f"{track}_decisions")
+    made = {
+        "clip": columns.clips["clip"],
+        "video": columns.clips["video"],
+        "seconds": seconds,
+        "kept": decided.kept,
+        "rule": pyarrow.array(decided.rule_names(), pyarrow.string()),
+        "why": pyarrow.array(why, pyarrow.string()),
+        **columns.values,
+    }
+    data = [
+        made[field.name] if field.name in made else pyarrow.nulls(count, field.type)
+        for field in fields
+    ]
+    return pyarrow.table(data, schema=fields)
+
+
+def _queries(columns: ScoreColumns, decided: Decisions) -> Iterator[str]:
+    """The user's words of each kept clip: "" in pre-training, which has none."""
+    import pyarrow
+
+    if "query" not in columns.values:
+        return iter([""] * int(decided.kept.sum()))
+    queries = columns.values["query"].filter(pyarrow.array(decided.kept))
+    return (query or "" for query in queries.to_pylist())
+
+
 def _write_samples(
     transcripts: Path, kept: list[dict[str, Any]], queries: Iterator[str], output: Path
 ) -> int:
     """Write the kept clips as samples sorted by (video, first word); return their words.
 
-    `queries` has the user's words of each clip; pre-training has none, which is "".
+    `queries` has the user's words of each clip.
 
     Lines go to a scratch file in input order first and are copied out in sorted order, so that
     only their places are held in memory.

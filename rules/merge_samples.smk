@@ -49,10 +49,7 @@ def manifest_flags(wildcards, input):
 rule merge_samples:
     input:
         shards=f"{RESULTS}/{{track}}/shards.txt",
-        samples=lambda wildcards: expand(
-            f"{RESULTS}/{wildcards.track}/{wildcards.selection}/samples/{{shard}}.jsonl",
-            shard=SHARDS[wildcards.track],
-        ),
+        packs=lambda wildcards: pack_files(wildcards.track, wildcards.selection),
         receipts=lambda wildcards: [ancient(path) for _, path in manifest_receipts(wildcards.track)],
     output:
         merged=merged_file("{track}", "{selection}"),
@@ -63,7 +60,7 @@ rule merge_samples:
         "../envs/workflow.yaml"
     threads: threads_for("merge_samples")
     resources:
-        **resources_for("merge_samples"),
+        **{**resources_for("merge_samples"), "runtime": minutes_to_copy("merge_samples")},
     params:
         folder=f"{RESULTS}/{{track}}/{{selection}}/samples",
         stats=f"{RESULTS}/{{track}}/stats",

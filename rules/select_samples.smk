@@ -1,38 +1,71 @@
 # Decide by a selection's thresholds, and write the clips it keeps as samples. No model runs here.
 #
-# needs  transcripts, clips, all scores
-# makes  {results}/{track}/{selection}/decisions (every clip: kept or not, by which rule, why),
-#        samples (sorted by video and time), counts
+# needs  the list of shards, transcripts, clips, all scores
+# makes  for each shard {results}/{track}/{selection}/decisions (every clip: kept or not, by which
+#        rule, why), samples (sorted by video and time), counts; and packs/{pack}.json
+#
+# A job takes a pack of shards, because a shard is a tenth of a second of work and a job costs more
+# than that to start, on a cluster much more. Snakemake knows the pack's file only, which is written
+# when all files of its shards are. Packs are cut from the sorted names, so that another list of
+# shards makes all of them again: a file of an earlier list says nothing of what its shards have now.
+
+from livecc.shard_files import packs
+
+PACKS = {track: packs(SHARDS[track]) for track in TRACKS}
+
+
+def packed(wildcards, template):
+    """The files that `template` names, for each shard of a pack."""
+    return expand(
+        f"{RESULTS}/{wildcards.track}/{template}", shard=PACKS[wildcards.track][wildcards.pack]
+    )
+
+
+def pack_files(track, selection):
+    """What the jobs of a selection say they have done."""
+    return [f"{RESULTS}/{track}/{selection}/packs/{pack}.json" for pack in PACKS[track]]
+
+
+def minutes_to_copy(stage):
+    """Minutes of a job that hardly more than copies: as configured, for up to 1 GB of input."""
+    minutes = config["resources"][stage]["runtime"]
+    return lambda wildcards, input, attempt: round(minutes * max(1, input.size_mb / 1000) * attempt)
 
 
 rule select_samples:
     input:
-        transcripts=f"{RESULTS}/{{track}}/transcripts/{{shard}}.jsonl.zst",
-        clips=f"{RESULTS}/{{track}}/clips/{{shard}}.parquet",
-        scores=all_scores,
+        shards=f"{RESULTS}/{{track}}/shards.txt",
+        transcripts=lambda wildcards: packed(wildcards, "transcripts/{shard}.jsonl.zst"),
+        clips=lambda wildcards: packed(wildcards, "clips/{shard}.parquet"),
+        scores=lambda wildcards: [
+            table
+            for stage in STAGES[wildcards.track]
+            for table in packed(wildcards, f"scores/{stage}/{{shard}}.parquet")
+        ],
     output:
-        decisions=f"{RESULTS}/{{track}}/{{selection}}/decisions/{{shard}}.parquet",
-        samples=f"{RESULTS}/{{track}}/{{selection}}/samples/{{shard}}.jsonl",
-        counts=f"{RESULTS}/{{track}}/{{selection}}/counts/{{shard}}.json",
+        f"{RESULTS}/{{track}}/{{selection}}/packs/{{pack}}.json",
     log:
-        f"{RESULTS}/logs/{{track}}/select_samples/{{selection}}/{{shard}}.log",
+        f"{RESULTS}/logs/{{track}}/select_samples/{{selection}}/{{pack}}.log",
     conda:
         "../envs/workflow.yaml"
     threads: threads_for("select_samples")
     resources:
-        **resources_for("select_samples"),
+        **{**resources_for("select_samples"), "runtime": minutes_to_copy("select_samples")},
     params:
         thresholds=lambda wildcards: json.dumps(
             configuration.selections(config, wildcards.track)[wildcards.selection]
         ),
-        scores=lambda wildcards, input: score_flags(input),
+        gates=lambda wildcards: json.dumps(configuration.explicit_gates(config, wildcards.track)),
+        stages=lambda wildcards: [f"--stage={stage}" for stage in STAGES[wildcards.track]],
+        shards=lambda wildcards: [
+            f"--shard={shard}" for shard in PACKS[wildcards.track][wildcards.pack]
+        ],
         version=VERSIONS["select_samples"],
     message:
-        "Selecting {wildcards.selection}: {wildcards.track}/{wildcards.shard}"
+        "Selecting {wildcards.selection}: {wildcards.track}, pack {wildcards.pack}"
     shell:
-        f"{script('select_samples')}"
-        " --track {wildcards.track} --shard={wildcards.shard:q}"
-        " --transcripts {input.transcripts:q} --clips {input.clips:q} {params.scores:q}"
-        " --thresholds {params.thresholds:q}"
-        " --decisions {output.decisions:q} --samples {output.samples:q}"
-        " --counts {output.counts:q} > {log:q} 2>&1"
+        f"{script('select_samples')} --results {shlex.quote(RESULTS)}"
+        " --track {wildcards.track} --selection {wildcards.selection}"
+        " {params.shards:q} {params.stages:q}"
+        " --thresholds {params.thresholds:q} --gates {params.gates:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -12,11 +12,11 @@ rule summarize:
     input:
         shards=expand(f"{RESULTS}/{{track}}/shards.txt", track=TRACKS),
         stats=[file for track in TRACKS for file in stats_files(track)],
-        counts=[
-            f"{RESULTS}/{track}/{selection}/counts/{shard}.json"
+        packs=[
+            file
             for track in TRACKS
             for selection in SELECTIONS[track]
-            for shard in SHARDS[track]
+            for file in pack_files(track, selection)
         ],
         merged=training_files(),
     output:

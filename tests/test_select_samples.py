@@ -73,10 +73,16 @@ class Shard:
             write_table(path, schema(stage), ({id_column: k, **v} for k, v in table.items()))
             self.scores[stage] = path
 
-    def select(self, thresholds: dict[str, Any], **scores: Path) -> dict[str, Any]:
+    def select(
+        self,
+        thresholds: dict[str, Any],
+        gates: dict[str, dict[str, Any]] | None = None,
+        **scores: Path,
+    ) -> dict[str, Any]:
         return select_shard(
             track="pretrain",
             thresholds=thresholds,
+            gates=gates or {},
             transcripts=self.folder / "t.jsonl.zst",
             clips=self.folder / "clips.parquet",
             scores=scores or self.scores,
@@ -196,3 +202,42 @@ def test_nothing_kept(tmp_path: Path) -> None:
     shard = Shard(tmp_path, [{"video": "a", "span": (0, 5), "words_per_second": 9.0}])
     assert shard.select(THRESHOLDS)["kept"] == 0
     assert shard.samples() == []
+
+
+def test_a_score_outside_an_explicit_gate_is_passed_over(tmp_path: Path) -> None:
+    """Whatever an earlier run with a wider gate left in the tables, the decisions are the same."""
+    clips = [
+        {"video": "a", "span": (0, 5)},
+        # The other clip of its video is inside, and so the video is.
+        {"video": "a", "span": (5, 10), "words_per_second": 3.5},
+        {"video": "b", "span": (0, 5), "words_per_second": 3.5},
+        # Outside the gate of the loss; then the next gate, on the loss, has nothing to look at.
+        {"video": "c", "span": (0, 5), "words_per_second": 3.9},
+    ]
+    gates = {
+        "score_lm_loss": {"words_per_second": {"max": 3.7}},
+        "score_talking_head": {"words_per_second": {"max": 3}, "lm_loss": {"max": 9}},
+    }
+    left_by_a_wider_run = Shard(tmp_path / "wider", clips)
+    counts = left_by_a_wider_run.select(THRESHOLDS, gates)
+    assert left_by_a_wider_run.decisions() == [
+        (True, None, None),
+        (True, None, None),
+        (False, "talking_head", "not scored: outside the gate"),
+        (False, "lm_loss", "not scored: outside the gate"),
+    ]
+    scored = read_rows(tmp_path / "wider" / "decisions.parquet")
+    assert [row["talking_head"] for row in scored] == [0.0, 0.0, None, None]
+    assert [row["lm_loss"] for row in scored] == [3.0, 3.0, 3.0, None]
+    clips[2]["score_talking_head"] = None
+    clips[3] |= {"score_lm_loss": None, "score_talking_head": None}
+    fresh = Shard(tmp_path / "fresh", clips)
+    assert fresh.select(THRESHOLDS, gates) == counts
+    for file in ("decisions.parquet", "samples.jsonl"):
+        assert (fresh.folder / file).read_bytes() == (
+            left_by_a_wider_run.folder / file
+        ).read_bytes()
+    keep = {**THRESHOLDS, "on_unscored": "keep"}
+    assert fresh.select(keep, gates) == left_by_a_wider_run.select(keep, gates)
+    # Without a gate of its own, a stage's scores count.
+    assert left_by_a_wider_run.select(THRESHOLDS)["kept"] == 4

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""A threshold change, from the edited configuration to the merged file and the summary.
+
+Puts made-up results of the pre-training track in place (no stage runs), has Snakemake record them
+(`--touch`), selects once, then edits a threshold and times `snakemake` with the real Snakefile. The
+ceiling is what no run can do without: Snakemake finding that there is nothing to do, and
+selecting and merging in one process that is already there.
+
+    python benchmarks/bench_threshold_change.py [--shards 200] [--clips 500]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
+
+from made_up_results import GATE, MadeUpResults, shard_names
+
+from livecc import config as configuration
+from livecc.files import write_bytes
+from livecc.merge_samples import merge
+from livecc.select_samples import select_shard
+
+THRESHOLDS = {
+    "words_per_second": {"min": 1, "max": 4},
+    "language": {"labels": ["en"], "min_confidence": 0.7},
+    "lm_loss": {"min": 1.5, "max": 6.5},
+    "talking_head": {"below": 0.6},
+}
+
+
+def make_project(folder: Path, shards: int, clips: int, words: int) -> None:
+    """Inputs and all results up to the scores, known to Snakemake."""
+    results = folder / "results"
+    made_up = MadeUpResults(results, words)
+    for name in shard_names(shards):
+        write_bytes(folder / "input" / f"{name}.jsonl", b'{"video": "not read"}\n')
+        made_up.write_shard(name, clips)
+    write_config(folder, max_loss=6.5)
+    config = configuration.read_yaml(configuration.DEFAULTS_FILE)
+    for model in (config["score_lm_loss"]["model"], config["score_talking_head"]["detector"]):
+        write_bytes(results / "models" / f"{model}.json", b"{}\n")
+    snakemake(folder, "--touch", "--until", "score_talking_head")
+
+
+def write_config(folder: Path, max_loss: float) -> None:
+    thresholds: dict[str, Any] = {**THRESHOLDS, "lm_loss": {"min": 1.5, "max": max_loss}}
+    settings = {
+        "tracks": {"pretrain": {"inputs": ["input/*.jsonl"], "videos": "input"}},
+        "selections": {"default": {"pretrain": thresholds}},
+        "score_lm_loss": {"gate": GATE},
+        "score_talking_head": {"gate": GATE},
+    }
+    (folder / "my.yaml").write_text(yaml.safe_dump(settings))
+
+
+def snakemake(folder: Path, *flags: str) -> Counter[str]:
+    """Run Snakemake in `folder`; how often each rule ran."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command += ["--workflow-profile", str(REPOSITORY / "profiles" / "local")]
+    command += ["--configfile", "my.yaml", "--cores", "2", *flags]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    output = result.stdout + result.stderr
+    if result.returncode:
+        sys.exit(f"{' '.join(command)}\n{output[-3000:]}")
+    finished = (line for line in output.splitlines() if line.startswith("Finished jobid:"))
+    return Counter(line.split("(Rule: ")[1].rstrip(")") for line in finished)
+
+
+def in_one_process(folder: Path, shards: int) -> None:
+    """Select and merge without Snakemake, in this process."""
+    track = folder / "results" / "pretrain"
+    made = folder / "one"
+    for name in shard_names(shards):
+        select_shard(
+            track="pretrain",
+            thresholds=THRESHOLDS,
+            gates={},
+            transcripts=track / "transcripts" / f"{name}.jsonl.zst",
+            clips=track / "clips" / f"{name}.parquet",
+            scores={
+                stage: track / "scores" / stage / f"{name}.parquet"
+                for stage in configuration.TRACK_STAGES["pretrain"]
+            },
+            decisions=made / f"{name}.parquet",
+            samples=made / f"{name}.jsonl",
+            counts=made / f"{name}.json",
+        )
+    merge([made / f"{name}.jsonl" for name in shard_names(shards)], made / "merged.jsonl")
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """(seconds, CPU seconds of this process and its children, what `work` returned)."""
+    started, before = time.monotonic(), _cpu()
+    result = work()
+    return time.monotonic() - started, _cpu() - before, result
+
+
+def _cpu() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shards", type=int, default=200)
+    parser.add_argument("--clips", type=int, default=500, help="a shard")
+    parser.add_argument("--words", type=int, default=150, help="a clip")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_project(folder, options.shards, options.clips, options.words)
+        ran = snakemake(folder)
+        if any(rule.startswith(("clip_", "score_", "identify_")) for rule in ran):
+            sys.exit(f"a score was made: {dict(ran)}")
+        print(f"{'':<44}{'seconds':>10}{'CPU s':>10}  jobs")
+        for repeat in range(options.repeats):
+            write_config(folder, max_loss=5.0 - repeat / 10)
+            seconds, cpu, ran = timed(lambda: snakemake(folder))
+            jobs = ", ".join(f"{count} {rule}" for rule, count in sorted(ran.items()))
+            print(f"{'a threshold changed':<44}{seconds:>10.1f}{cpu:>10.1f}  {jobs}")
+        seconds, cpu, _ = timed(lambda: snakemake(folder))
+        print(f"{'ceiling: nothing changed':<44}{seconds:>10.1f}{cpu:>10.1f}")
+        seconds, cpu, _ = timed(lambda: in_one_process(folder, options.shards))
+        print(f"{'ceiling: select and merge in one process':<44}{seconds:>10.1f}{cpu:>10.1f}")
+        merged = folder / "results/pretrain/default/livecc_pretrain_default_with_seeks.jsonl"
+        summary = json.loads((folder / "results/summary.json").read_text())
+        kept = summary["pretrain"]["selections"]["default"]["samples"]
+        total = summary["pretrain"]["selections"]["default"]["clips"]
+        size = merged.stat().st_size / 1e6
+        print(f"{total} clips, of which {kept} are kept at the end: {size:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
