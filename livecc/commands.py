@@ -44,6 +44,11 @@ SPEED_OPTIONS = {
 }
 
 
+def as_json(value: Any) -> str:
+    """A value as an argument: the order of a mapping's keys, which means nothing, does not show."""
+    return json.dumps(value, sort_keys=True)
+
+
 def score_stages(config: Mapping[str, Any], track: str) -> list[str]:
     """The stages of a track that keep their results in the score cache, in order."""
     transcribes = "transcribe" in configuration.clip_stages(config, track)
@@ -115,14 +120,14 @@ def pace(config: Mapping[str, Any], stage: str, cache: str) -> list[str]:
             arguments += [f"--{name.replace('_', '-')}", str(config[stage][name])]
     if stage == "make_prompts":
         service = prompt_options.service_of(config["make_prompts"])
-        arguments += ["--service", json.dumps(service)]
+        arguments += ["--service", as_json(service)]
     if "gate" in config[stage]:
         gates = {
             track: gate(config, track, stage)
             for track in configuration.active_tracks(config)
             if stage in configuration.active_stages(config, track)
         }
-        arguments += ["--gates", json.dumps(gates)]
+        arguments += ["--gates", as_json(gates)]
     return [*arguments, *(["--retry-failed"] if retries_failed(config, stage) else [])]
 
 
@@ -159,7 +164,7 @@ def _score_lm_loss(config: Mapping[str, Any], _track: str) -> list[str]:
     return [
         *("--mode", config["mode"]),
         *_flags(section, ["dtype", "max_context_tokens"]),
-        *("--prompts", json.dumps(section["prompts"])),
+        *("--prompts", as_json(section["prompts"])),
     ]
 
 
@@ -179,7 +184,7 @@ def _score_active_speaker(config: Mapping[str, Any], track: str) -> list[str]:
 
 def _make_prompts(config: Mapping[str, Any], _track: str) -> list[str]:
     section = config["make_prompts"]
-    settings = json.dumps(prompt_options.settings_of(section))
+    settings = as_json(prompt_options.settings_of(section))
     return ["--engine", section["engine"], "--settings", settings]
 
 

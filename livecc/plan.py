@@ -52,6 +52,7 @@ class JobRecorder(logging.Handler):
             "reason": getattr(record, "reason", ""),
             "command": getattr(record, "shellcmd", None) or "",
             "threads": getattr(record, "threads", 1),
+            "gpu": getattr(record, "resources", {}).get("gpu", 0),
         }
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(job) + "\n")

@@ -64,7 +64,7 @@ rule merge_samples:
     params:
         folder=f"{RESULTS}/{{track}}/{{selection}}/samples",
         stats=f"{RESULTS}/{{track}}/stats",
-        configuration=lambda wildcards: json.dumps(
+        configuration=lambda wildcards: commands.as_json(
             release_configuration(
                 config, wildcards.track, STAGES[wildcards.track], wildcards.selection
             )

@@ -52,10 +52,12 @@ rule select_samples:
     resources:
         **{**resources_for("select_samples"), "runtime": minutes_to_copy("select_samples")},
     params:
-        thresholds=lambda wildcards: json.dumps(
+        thresholds=lambda wildcards: commands.as_json(
             configuration.selections(config, wildcards.track)[wildcards.selection]
         ),
-        gates=lambda wildcards: json.dumps(configuration.explicit_gates(config, wildcards.track)),
+        gates=lambda wildcards: commands.as_json(
+            configuration.explicit_gates(config, wildcards.track)
+        ),
         stages=lambda wildcards: [f"--stage={stage}" for stage in STAGES[wildcards.track]],
         shards=lambda wildcards: [
             f"--shard={shard}" for shard in PACKS[wildcards.track][wildcards.pack]

@@ -1,0 +1,289 @@
+"""A table of changes against what runs again: exactly these jobs, exactly these items.
+
+Every change is planned first, and what was planned is held against what then ran.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import FOLD, REPOSITORY, SUN, Project, record
+from tracks import make_both_tracks, rows_in_cache, scored_by, spoken
+
+from livecc import config as configuration
+from livecc.plan import SCORE_STAGES, make_plan
+
+pytestmark = pytest.mark.workflow
+
+#: What follows when something of a track was made anew.
+PRETRAIN = {"select_samples": 1, "merge_samples": 1, "summarize": 1}
+SFT = PRETRAIN
+BOTH = {"select_samples": 2, "merge_samples": 2, "summarize": 1}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, tiny_lm: Path, face_detector: Path) -> Project:
+    project = make_both_tracks(tmp_path_factory.mktemp("changes") / "p", tiny_lm, face_detector)
+    run = project.run()
+    assert run.status == 0, run.output[-5000:]
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path, whole: Project) -> Project:
+    return whole.copy(tmp_path / "p")
+
+
+def planned(project: Project) -> tuple[dict[str, int], dict[str, int]]:
+    """(jobs, items to score that can be told before) by stage, as the plan says."""
+    here = Path.cwd()
+    os.chdir(project.folder)
+    try:
+        config = configuration.read_yaml(configuration.DEFAULTS_FILE)
+        configuration._overlay(config, project.config)
+        jobs: dict[str, int] = {}
+        items: dict[str, int] = {}
+        for plan in make_plan(config):
+            jobs[plan.stage] = jobs.get(plan.stage, 0) + plan.jobs
+            if plan.stage in SCORE_STAGES and plan.unknown_jobs == 0:
+                items[plan.stage] = items.get(plan.stage, 0) + plan.to_score
+        return jobs, items
+    finally:
+        os.chdir(here)
+
+
+def change(project: Project, jobs: dict[str, int], scored: dict[str, int]) -> None:
+    """Plan and run a changed project; hold both to what is expected."""
+    planned_jobs, planned_items = planned(project)
+    rows = rows_in_cache(project)
+    since = time.time()
+    run = project.run()
+    assert run.status == 0, run.output[-5000:]
+    assert run.jobs() == jobs
+    assert planned_jobs == jobs
+    assert scored_by(project, jobs, since) == scored
+    assert rows_in_cache(project) - rows == scored
+    for stage, items in planned_items.items():
+        assert items == scored.get(stage, 0), stage
+    assert "Nothing to be done" in project.run().output
+
+
+def select(project: Project, track: str, **rules: Any) -> None:
+    project.config["selections"]["default"][track].update(rules)
+
+
+def test_nothing_changed(project: Project) -> None:
+    assert planned(project) == ({}, {})
+    assert "Nothing to be done" in project.run().output
+
+
+@pytest.mark.parametrize(
+    ("track", "rules"),
+    [
+        ("pretrain", {"words_per_second": {"min": 2, "max": 3}}),
+        ("pretrain", {"language": {"labels": ["en"], "min_confidence": 0.9}}),
+        ("pretrain", {"lm_loss": {"min": 1.0, "max": 20.0}}),
+        ("pretrain", {"talking_head": {"below": 0.1}}),
+        ("sft", {"lm_loss": {"min": 1.0, "max": 20.0}}),
+        ("sft", {"active_speaker": {"min": 0, "max": 0.01}}),
+        ("sft", {"prompt": {"answers": ["YES", "NO"]}}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
+)
+def test_threshold_inside_the_gate(project: Project, track: str, rules: dict[str, Any]) -> None:
+    select(project, track, **rules)
+    change(project, {"select_samples": 1, "merge_samples": 1, "summarize": 1}, {})
+
+
+def test_wider_threshold_scores_what_comes_in(project: Project) -> None:
+    """fast.mp4 of shard p1 comes in; no job of any other shard starts."""
+    select(project, "pretrain", words_per_second={"max": 20})
+    jobs = {"score_lm_loss": 1, "score_talking_head": 1, **PRETRAIN}
+    change(project, jobs, {"score_lm_loss": 1})
+
+
+def test_there_and_back_scores_nothing_again(project: Project) -> None:
+    select(project, "pretrain", words_per_second={"min": 2.4, "max": 2.6})
+    change(project, {**PRETRAIN}, {})
+    select(project, "pretrain", words_per_second={"max": 5})
+    change(project, {**PRETRAIN}, {})
+
+
+def test_added_selection(project: Project) -> None:
+    project.config["selections"]["tight"] = {
+        "pretrain": {"lm_loss": {"min": 2.0, "max": 20.0}, "talking_head": {"below": 0.2}}
+    }
+    change(project, {**PRETRAIN}, {})
+    del project.config["selections"]["tight"]
+    change(project, {"summarize": 1}, {})
+
+
+def test_other_revision_of_a_model(project: Project, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    model = Path(project.config["score_lm_loss"]["model"])
+    other = tmp_path / "revised"
+    shutil.copytree(model, other)
+    weights = load_file(other / "model.safetensors")
+    name = next(name for name, value in weights.items() if value.dtype == torch.float32)
+    weights[name] = weights[name] * 1.5
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    project.config["score_lm_loss"]["model"] = str(other)
+    jobs = {
+        "fetch_model": 1,
+        **{"score_lm_loss": 4, "score_talking_head": 2},
+        **{"score_active_speaker": 2, "make_prompts": 2},
+        **BOTH,
+    }
+    before = project.results("pretrain/scores/score_lm_loss/p1.parquet").read_bytes()
+    planned_jobs, _ = planned(project)
+    assert planned_jobs == jobs
+    since = time.time()
+    run = project.run()
+    assert run.jobs() == jobs, run.output[-3000:]
+    # The new model has its own scores; nothing else is scored.
+    assert scored_by(project, jobs, since) == {"score_lm_loss": 5}
+    assert project.results("pretrain/scores/score_lm_loss/p1.parquet").read_bytes() != before
+    # Back again: its scores are there.
+    project.config["score_lm_loss"]["model"] = str(model)
+    jobs.pop("fetch_model")
+    change(project, jobs, {})
+    assert project.results("pretrain/scores/score_lm_loss/p1.parquet").read_bytes() == before
+
+
+def test_other_prompt_text(project: Project) -> None:
+    prompts = {"without_context": "Title: {title}\nWhat is said?"}
+    project.config["score_lm_loss"]["prompts"] = prompts
+    jobs = {
+        **{"score_lm_loss": 4, "score_talking_head": 2},
+        **{"score_active_speaker": 2, "make_prompts": 2},
+        **BOTH,
+    }
+    change(project, jobs, {"score_lm_loss": 5})
+
+
+def test_other_templates_of_queries(project: Project) -> None:
+    project.config["make_prompts"]["template"] = {"templates": ["Please comment on this."]}
+    change(project, {"make_prompts": 2, **SFT}, {"make_prompts": 2})
+
+
+def test_scorer_version(project: Project, tmp_path: Path) -> None:
+    clone = clone_of_the_code(tmp_path / "clone")
+    versions = clone / "livecc" / "versions.py"
+    text = versions.read_text()
+    assert '"score_talking_head": "1"' in text
+    versions.write_text(text.replace('"score_talking_head": "1"', '"score_talking_head": "later"'))
+    project.repository = clone
+    rows = rows_in_cache(project)
+    run = project.run()
+    assert run.jobs() == {"score_talking_head": 2, **PRETRAIN}, run.output[-3000:]
+    # missing.mp4 has no content to remember it by.
+    assert rows_in_cache(project) - rows == {"score_talking_head": 3}
+
+
+def test_appended_video(project: Project) -> None:
+    path = project.folder / "input" / "s2.jsonl"
+    shutil.copy(project.folder / "videos" / "talk.mp4", project.folder / "videos" / "more.mp4")
+    project.write_input("s2", [*path.read_text().splitlines(), spoken("more.mp4", FOLD[7:])])
+    jobs = {
+        **{"filter_categories": 1, "import_transcripts": 1, "clip_transcripts": 1},
+        **{"identify_language": 1, "score_lm_loss": 1},
+        **{"score_active_speaker": 1, "make_prompts": 1},
+        **SFT,
+    }
+    # more.mp4 is a copy of talk.mp4 and its clip has the same times: its speaker is known.
+    change(project, jobs, {"identify_language": 1, "score_lm_loss": 1, "make_prompts": 1})
+
+
+def test_edited_captions(project: Project) -> None:
+    lines = (project.folder / "input" / "p1.jsonl").read_text().splitlines()
+    project.write_input("p1", [record("boat.mp4", SUN[5:]), *lines[1:]])
+    jobs = {
+        **{"clip_captions": 1, "identify_language": 1, "score_lm_loss": 1},
+        **{"score_talking_head": 1},
+        **PRETRAIN,
+    }
+    change(project, jobs, {"identify_language": 1, "score_lm_loss": 1})
+
+
+def test_touched_shard(project: Project) -> None:
+    """A copied data set has new times and the same bytes."""
+    (project.folder / "input" / "p1.jsonl").touch()
+    assert planned(project) == ({}, {})
+    assert "Nothing to be done" in project.run().output
+
+
+def test_code_of_another_stage(project: Project, tmp_path: Path) -> None:
+    clone = clone_of_the_code(tmp_path / "clone")
+    for name in ("scripts/score_lm_loss.py", "livecc/score_lm_loss/engine.py"):
+        with (clone / name).open("a") as stream:
+            stream.write("\n# A comment.\n")
+    project.repository = clone
+    assert "Nothing to be done" in project.run().output
+
+
+def test_fresh_clone(project: Project, tmp_path: Path) -> None:
+    project.repository = clone_of_the_code(tmp_path / "clone")
+    assert "Nothing to be done" in project.run().output
+
+
+def clone_of_the_code(clone: Path) -> Path:
+    """The files of the workflow in another folder, all of them new."""
+    clone.mkdir()
+    for name in ("Snakefile", "config.yaml", "models.yaml"):
+        shutil.copyfile(REPOSITORY / name, clone / name)
+    for name in ("rules", "scripts", "livecc", "schemas", "envs", "profiles"):
+        shutil.copytree(REPOSITORY / name, clone / name, copy_function=shutil.copyfile)
+    return clone
+
+
+def test_failed_items_on_request(project: Project) -> None:
+    """text.mp4 is mended after it failed; missing.mp4 is still missing."""
+    project.config["retry_failed"] = ["score_talking_head"]
+    jobs = {"score_talking_head": 2, **PRETRAIN}
+    rows = rows_in_cache(project)
+    run = project.run()
+    assert run.jobs() == jobs, run.output[-3000:]
+    assert rows_in_cache(project) - rows == {"score_talking_head": 1}
+    project.config["retry_failed"] = False
+    assert "Nothing to be done" in project.run().output
+
+
+@pytest.fixture
+def watched(project: Project) -> Callable[[], dict[str, set[int]]]:
+    """Runs the project; returns the GPUs that each stage's jobs asked for."""
+
+    def run() -> dict[str, set[int]]:
+        jobs = project.folder / "jobs.jsonl"
+        jobs.unlink(missing_ok=True)
+        done = project.run(environment={"LIVECC_PLAN_JOBS": str(jobs), "LIVECC_GPUS": "0"})
+        assert done.status == 0, done.output[-3000:]
+        gpus: dict[str, set[int]] = {}
+        for line in jobs.read_text().splitlines():
+            job = json.loads(line)
+            gpus.setdefault(job["rule"], set()).add(job["gpu"])
+        return gpus
+
+    return run
+
+
+def test_no_gpu_for_a_shard_without_new_items(
+    project: Project, watched: Callable[[], dict[str, set[int]]]
+) -> None:
+    """Everything after the language is made anew, and finds all its scores in the cache."""
+    project.config["device"] = "cuda"
+    for table in project.results().glob("*/scores/identify_language/*.parquet"):
+        table.unlink()
+    gpus = watched()
+    assert gpus["score_lm_loss"] == {0}
+    assert gpus["score_active_speaker"] == {0}
+    stats = [project.stats("score_lm_loss", shard, "pretrain") for shard in ("p1", "p2")]
+    assert sum(entry["found"] for entry in stats) == sum(entry["items"] for entry in stats) > 0
