@@ -88,7 +88,7 @@ def test_nothing_changed(project: Project) -> None:
     ("track", "rules"),
     [
         ("pretrain", {"words_per_second": {"min": 2, "max": 3}}),
-        ("pretrain", {"language": {"labels": ["en"], "min_confidence": 0.9}}),
+        ("pretrain", {"language": {"labels": ["en"], "min_confidence": 0.95}}),
         ("pretrain", {"lm_loss": {"min": 1.0, "max": 20.0}}),
         ("pretrain", {"talking_head": {"below": 0.1}}),
         ("sft", {"lm_loss": {"min": 1.0, "max": 20.0}}),
