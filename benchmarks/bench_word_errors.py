@@ -131,6 +131,8 @@ def main() -> None:
     for metadata in arguments.metadata or []:
         sentences = read_metadata(metadata)
         report(f"{metadata.name}, each alone", sentences, arguments)
+        if len(sentences) < 3:
+            continue  # the same words again and again are taken for made up
         with tempfile.TemporaryDirectory() as folder:
             report(f"{metadata.name}, joined", joined(sentences, Path(folder)), arguments)
     if not arguments.metadata:
