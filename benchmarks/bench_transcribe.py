@@ -2,17 +2,18 @@
 
     python benchmarks/bench_transcribe.py --model FOLDER [--media FILE ...] [--threads 1]
 
-Cuts 40 files of 20 to 60 seconds out of narrations (the demo's, or the files given), as video
-sites serve sound (AAC in mp4), and measures on them
+Cuts files of 20 to 60 seconds (40, or --clips) out of narrations (the demo's, or the files given),
+as video sites serve sound (AAC in mp4), and measures on them
 
 - the engine faster_whisper from the files to the words, with one worker process that reads ahead;
 - the ceiling: CTranslate2 alone on the very batches that the engine ran (encode, generate, align),
   with the features ready in memory;
 - the original's way: one video at a time through faster-whisper's batched pipeline.
 
-Rounds alternate, and the median counts. With one thread for the model, reading and features have
-the second core, as they have on a machine with a GPU. Beside the clock stands the processor time of
-this process, which other work on the machine does not touch: what the engine adds to CTranslate2.
+The three ways take turns, and a ratio is the median over the rounds: what else runs on the machine
+meets all of them. With one thread for the model, reading and features have the second core, as
+they have on a machine with a GPU. Beside the clock stands the processor time of this process, which
+other work on the machine touches less: what the engine adds to CTranslate2.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +37,16 @@ import numpy as np
 from livecc.media.audio import RATE, read_audio
 from livecc.transcribe import DecodeOptions, Transcriber, load
 
-CLIPS, LEAST_SECONDS, MOST_SECONDS = 40, 20, 60
+LEAST_SECONDS, MOST_SECONDS = 20, 60
 DEMO = ("paper_boat", "pour_over_coffee", "bubble_sort", "solar_system", "presenter")
 
 
-def make_clips(media: list[Path], folder: Path, seed: int = 0) -> list[Path]:
-    """CLIPS files of random lengths, cut from the joined sound of `media` at random places."""
+def make_clips(media: list[Path], count: int, folder: Path, seed: int = 0) -> list[Path]:
+    """`count` files of random lengths, cut from the joined sound of `media` at random places."""
     rng = random.Random(seed)
     sound = np.concatenate([read_audio(path).samples for path in media])
     clips = []
-    for number in range(CLIPS):
+    for number in range(count):
         length = rng.randint(LEAST_SECONDS * RATE, MOST_SECONDS * RATE)
         first = rng.randrange(len(sound))
         samples = np.take(sound, range(first, first + length), mode="wrap")
@@ -173,20 +175,33 @@ def original_way(arguments: argparse.Namespace, clips: list[Path]) -> Callable[[
     return run
 
 
-def timed(runs: dict[str, Callable[[], int]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Median (seconds, processor seconds of this process) of each, in alternating rounds."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    processor: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
+@dataclass
+class Times:
+    """Seconds by the clock, and of this process on the processor, in each round."""
+
+    clock: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+
+def timed(runs: dict[str, Callable[[], int]], rounds: int) -> dict[str, Times]:
+    """How long each takes, in turns; every other round begins with the last."""
+    times = {name: Times() for name in runs}
+    for number in range(rounds):
+        for name in reversed(runs) if number % 2 else runs:
             began, began_processor = time.perf_counter(), time.process_time()
-            run()
-            seconds[name].append(time.perf_counter() - began)
-            processor[name].append(time.process_time() - began_processor)
-    return {
-        name: (statistics.median(seconds[name]), statistics.median(processor[name]))
-        for name in runs
-    }
+            runs[name]()
+            times[name].clock.append(time.perf_counter() - began)
+            times[name].processor.append(time.process_time() - began_processor)
+            print(
+                f"round {number + 1}, {name}: {times[name].clock[-1]:.1f} s, "
+                f"processor {times[name].processor[-1]:.1f} s",
+                file=sys.stderr,
+            )
+    return times
+
+
+def median_ratio(ceiling: list[float], values: list[float]) -> float:
+    return statistics.median(c / value for c, value in zip(ceiling, values, strict=True))
 
 
 def stages(clips: list[Path]) -> Iterator[tuple[str, float]]:
@@ -213,6 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="folder of a Whisper model")
     parser.add_argument("--media", type=Path, nargs="+", help="files with speech")
+    parser.add_argument("--clips", type=int, default=40)
     parser.add_argument("--threads", type=int, default=1, help="of the model")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--compute-type", default="int8")
@@ -220,14 +236,14 @@ def main() -> None:
     arguments = parser.parse_args()
     media = arguments.media or [REPOSITORY / "demo" / "media" / f"{name}.mp4" for name in DEMO]
     with tempfile.TemporaryDirectory() as name:
-        clips = make_clips(media, Path(name))
+        clips = make_clips(media, arguments.clips, Path(name))
         total = sum(read_audio(clip).seconds for clip in clips)
         transcriber = engine(arguments)
         batches = recorded_batches(transcriber, clips)
         windows = [window for batch in batches for window in batch]
         speech = sum(duration for _, _, duration in windows)
         print(
-            f"{CLIPS} files of {LEAST_SECONDS} to {MOST_SECONDS} s, {total:.0f} s in all, "
+            f"{len(clips)} files of {LEAST_SECONDS} to {MOST_SECONDS} s, {total:.0f} s in all, "
             f"{speech:.0f} s of speech in {len(windows)} windows"
         )
         print(
@@ -236,7 +252,7 @@ def main() -> None:
             f"windows are {speech / 30 / len(windows):.0%} full of speech\n"
         )
         alone = ctranslate2_alone(transcriber, batches)
-        seconds = timed(
+        times = timed(
             {
                 "faster_whisper, files to words": lambda: words_of(transcriber, clips),
                 "ceiling: CTranslate2 alone": alone,
@@ -244,12 +260,14 @@ def main() -> None:
             },
             arguments.rounds,
         )
-        ceiling, ceiling_processor = seconds["ceiling: CTranslate2 alone"]
+        ceiling = times["ceiling: CTranslate2 alone"]
         print(f"{'':34}{'sound s/s':>11}{'seconds':>9}{'ratio':>8}{'CPU s':>9}{'ratio':>8}")
-        for title, (value, processor) in seconds.items():
+        for title, taken in times.items():
+            seconds, processor = map(statistics.median, (taken.clock, taken.processor))
             print(
-                f"{title:34}{total / value:11.1f}{value:9.1f}{ceiling / value:8.3f}"
-                f"{processor:9.1f}{ceiling_processor / processor:8.3f}"
+                f"{title:34}{total / seconds:11.1f}{seconds:9.1f}"
+                f"{median_ratio(ceiling.clock, taken.clock):8.3f}{processor:9.1f}"
+                f"{median_ratio(ceiling.processor, taken.processor):8.3f}"
             )
         print("\nread ahead, in the worker:")
         for title, value in stages(clips):

@@ -47,9 +47,12 @@ def test_torch_is_not_imported() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("stage", ["identify_language", "score_lm_loss", "score_talking_head"])
+@pytest.mark.parametrize(
+    "stage", ["transcribe", "identify_language", "score_lm_loss", "score_talking_head"]
+)
 def test_no_stage_imports_a_model_library_to_find_its_scores(stage: str) -> None:
     heavy = {"torch", "transformers", "onnxruntime", "decord", "av", "langid", "scipy"}
+    heavy |= {"faster_whisper", "ctranslate2", "whisperx"}
     code = f"import sys, livecc.{stage}.shard; sys.exit(str({heavy!r} & set(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,6 +119,39 @@ def test_second_job_finds_everything_in_the_cache(finished: Path) -> None:
     assert stats["details"]["windows"] == 0
     assert rows(finished, "b") == rows(finished)
     assert "mean occupancy" in again
+
+
+@pytest.mark.models
+def test_a_job_with_nothing_missing_imports_no_model_library(
+    finished: Path, tmp_path: Path
+) -> None:
+    """Nor does it read a file of the model; a video is known by its content."""
+    receipt = read_json(finished / "receipt.json")
+    write_json(tmp_path / "receipt.json", {**receipt, "folder": str(tmp_path)})
+    shutil.copy(MEDIA / NAMES[0], tmp_path / "renamed.mp4")
+    (tmp_path / NAMES[1]).symlink_to(MEDIA / NAMES[1])
+    videos = ["renamed.mp4", NAMES[1]]
+    records = [{"line": k, "video": name, "status": "ok"} for k, name in enumerate(videos, 1)]
+    write_table(tmp_path / "records.parquet", schema("records"), records)
+    more = [f"--records={tmp_path / 'records.parquet'}", f"--videos={tmp_path}"]
+    more.append(f"--receipt={tmp_path / 'receipt.json'}")
+    python, *rest = command(finished, *more, name="n")
+    done = subprocess.run(
+        [python, "-X", "importtime", *rest], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    imported = {
+        line.rsplit("|", 1)[1].strip().split(".")[0]
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert "orjson" in imported
+    assert not imported & {"faster_whisper", "ctranslate2", "onnxruntime", "torch", "av"}
+    renamed, garden = rows(finished, "n")
+    boat = rows(finished)[0]
+    assert renamed == {**boat, "video": "renamed.mp4", "title": None, "category": None}
+    assert garden["status"] == "failed"
+    assert read_json(finished / "n.json")["found"] == 2
 
 
 @pytest.mark.models
