@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Clips a file: each has two windows.
 CLIP_SECONDS = 37.0
-CLIPS = 3
+CLIPS = 5
 
 
 def make_files(media: Path, folder: Path) -> list[Path]:
