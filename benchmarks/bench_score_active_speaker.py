@@ -53,15 +53,14 @@ if TYPE_CHECKING:
     from livecc.score_active_speaker.network import LightASD
 
 T = TypeVar("T")
-#: Clips a file: each has two windows.
+#: Of a clip: it has two windows.
 CLIP_SECONDS = 37.0
-CLIPS = 3
 
 
-def make_files(media: Path, folder: Path) -> list[Path]:
+def make_files(media: Path, folder: Path, clips: int) -> list[Path]:
     """Talking faces, and the same in blocks of 12 pixels that lie in disorder: no face is found."""
     frames, sound = joined(media)
-    times = int(-(-CLIPS * CLIP_SECONDS // (len(frames) / 25)))
+    times = int(-(-clips * CLIP_SECONDS // (len(frames) / 25)))
     files = [folder / "talking.mp4", folder / "no_face.mp4"]
     write_media(files[0], frames * times, np.tile(sound, times))
     order = np.random.default_rng(0).permutation(24 * 30)
@@ -74,11 +73,11 @@ def make_files(media: Path, folder: Path) -> list[Path]:
     return files
 
 
-def requests(files: list[Path]) -> list[Request]:
+def requests(files: list[Path], clips: int) -> list[Request]:
     return [
         Request(f"{file.stem}#{k}", file, k * CLIP_SECONDS + 0.04, (k + 1) * CLIP_SECONDS)
         for file in files
-        for k in range(CLIPS)
+        for k in range(clips)
     ]
 
 
@@ -202,6 +201,7 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--detector", default="scrfd", choices=["scrfd", "yunet", "centerface"])
+    parser.add_argument("--clips", type=int, default=3, help="of each file (default: 3)")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     import torch
@@ -217,7 +217,8 @@ def main() -> None:
     single = load_detector(*detector, threads=1)
     single.border = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        clips = requests(make_files(options.media, Path(folder)))
+        files = make_files(options.media, Path(folder), options.clips)
+        clips = requests(files, options.clips)
 
         def ours() -> list[float | None]:
             speaker = Speaker.load(weights, "cpu", cores)

@@ -20,6 +20,7 @@ STRIDE = 4
 
 class CenterFace(FaceDetector):
     file_name = "centerface.onnx"
+    outputs = 3
     default_score_threshold = 0.5
     nms_threshold = 0.3
 

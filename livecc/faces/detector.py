@@ -54,13 +54,15 @@ def load_detector(
         path = graphs[0] if len(graphs) == 1 else named
     if not path.is_file():
         raise LiveccError(f"{path}: the weights of the face detector {name} are not there")
-    return kind(open_session(path, threads, device), score_threshold)
+    return kind(open_session(path, threads, device, kind.outputs), score_threshold)
 
 
 class FaceDetector(ABC):
     """Finds the faces in frames. `score_threshold` is the least score of a face, in [0, 1]."""
 
     file_name: ClassVar[str]
+    #: How many of the graph's outputs are used: the first.
+    outputs: ClassVar[int]
     default_score_threshold: ClassVar[float]
     nms_threshold: ClassVar[float]
     # See livecc.faces.boxes.iou.

@@ -23,6 +23,7 @@ ANCHORS = 2
 
 class Scrfd(FaceDetector):
     file_name = "det_500m.onnx"
+    outputs = 6
     default_score_threshold = 0.5
     nms_threshold = 0.4
     # InsightFace's suppression counts the last pixel as inside the box.

@@ -22,6 +22,7 @@ STRIDES = (8, 16, 32)
 
 class YuNet(FaceDetector):
     file_name = "yunet_n_dynamic.onnx"
+    outputs = 9
     default_score_threshold = 0.5
     nms_threshold = 0.3
 

@@ -63,6 +63,11 @@ def test_a_batch_gives_what_single_frames_give(detector, test_data: Path) -> Non
         np.testing.assert_allclose(one, other, atol=1e-3)
 
 
+def test_what_no_face_needs_is_not_computed(detector: FaceDetector) -> None:
+    """Key points are left out of the graph, and the rest stays."""
+    assert len(detector._session.get_outputs()) == detector.outputs
+
+
 def test_padding_changes_nothing(detector, test_data: Path) -> None:
     frame = read_frames(test_data / "media" / "grid_bbaf2n.mpg", 1).pixels  # 288 x 360
     wider = np.pad(frame, ((0, 0), (0, 0), (0, 24), (0, 0)))

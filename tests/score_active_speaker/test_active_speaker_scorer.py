@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from talking_media import RATE, grid_files, joined, pictures, write_media
 
+from livecc.faces import FaceDetector
 from livecc.media.audio import read_audio
+from livecc.score_active_speaker.reading import Sight, Task, read
 from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request, Result
 from livecc.score_active_speaker.speaker import Speaker
 
@@ -122,6 +124,26 @@ def test_every_detector_leads_to_the_same_order(
     assert len(grid) == 5
     assert all(share is not None and share >= 0.8 for share in grid), grid
     assert [result.tracks for result in results[-5:]] == [1] * 5
+
+
+def test_a_picture_that_stands_still_is_looked_at_once(
+    test_data: Path, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detect, looked = FaceDetector.detect, []
+
+    def counting(self: FaceDetector, frames: np.ndarray, batch_size: int = 16) -> list[np.ndarray]:
+        looked.append(len(frames))
+        return detect(self, frames, batch_size)
+
+    monkeypatch.setattr(FaceDetector, "detect", counting)
+    detector = ("scrfd", test_data / "models" / "scrfd_500m")
+    for name, most in (("frozen.mp4", 75), ("talking.mp4", 150)):
+        (sight,) = read(Task(media / name, ((0.0, 14.9),), "default", detector)).clips
+        assert isinstance(sight, Sight)
+        assert 0 < looked.pop() <= most
+        # The face is there in every frame all the same.
+        (window,) = sight.windows
+        assert sum(len(track.boxes) for track in window.tracks) >= 149
 
 
 def test_all_clips_of_a_video(test_data: Path, speaker: Speaker, media: Path) -> None:
