@@ -83,8 +83,8 @@ def _notes(question: Question, answer: Answer) -> Iterable[str]:
     keeps = question.thresholds.get("on_unscored", "drop")
     if answer.missing:
         yield (
-            f"{_count(len(answer.missing), 'shard')} of {len(question.shards):,} not scored yet and "
-            f"in no figure: {_some(answer.missing)}"
+            f"{_count(len(answer.missing), 'shard')} of {len(question.shards):,} not scored yet, "
+            f"and in no figure: {_some(answer.missing)}"
         )
     for stage, count in answer.to_score.items():
         if count:

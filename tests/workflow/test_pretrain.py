@@ -173,6 +173,21 @@ def test_other_shards_same_bytes(project: Project) -> None:
         assert [project.stats(stage, f"s{n}")["scored"] for n in range(3)] == [0, 0, 0]
 
 
+def test_a_shard_that_goes_and_comes_back(project: Project) -> None:
+    """Its old files were removed meanwhile, or hold decisions by other thresholds."""
+    merged = project.results(*MERGED).read_bytes()
+    shard, aside = project.folder / "input" / "two.jsonl", project.folder / "two.jsonl"
+    shard.rename(aside)
+    project.config["selections"]["default"]["pretrain"]["words_per_second"] = {"max": 2}
+    assert project.run().jobs().keys() >= {"select_samples", "merge_samples"}
+    assert project.results(*MERGED).read_bytes() == b"[]"
+    aside.rename(shard)
+    del project.config["selections"]["default"]["pretrain"]["words_per_second"]
+    run = project.run()
+    assert run.jobs().keys() == {"list_shards", "select_samples", "merge_samples", "summarize"}
+    assert project.results(*MERGED).read_bytes() == merged
+
+
 def test_empty_shard(project: Project) -> None:
     project.write_input("empty", [])
     run = project.run()
