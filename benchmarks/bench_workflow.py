@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from livecc import config as configuration
+from livecc.shard_files import packs
 
 
 def make_data_set(folder: Path, shards: int) -> Path:
@@ -55,19 +56,13 @@ def make_results(folder: Path, shards: int) -> None:
             track / "videos" / f"{shard}.parquet",
             *(track / "stats" / stage / f"{shard}.json" for stage in ("clip_captions", *stages)),
             *(track / "scores" / stage / f"{shard}.parquet" for stage in stages),
-            *(
-                track / "default" / kind / f"{shard}{suffix}"
-                for kind, suffix in (
-                    ("decisions", ".parquet"),
-                    ("samples", ".jsonl"),
-                    ("counts", ".json"),
-                )
-            ),
         ]
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
+    names = [f"shard-{number:05d}" for number in range(shards)]
     whole = [
+        *(track / "default" / "packs" / f"{pack}.json" for pack in packs(names)),
         *(results / "models" / f"{model}.json" for model in ("centerface", "qwen2-1.5b-instruct")),
         track / "shards.txt",
         track / "default" / "livecc_pretrain_default_with_seeks.jsonl",

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -93,6 +94,26 @@ def gate_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(TERMINATED)
+
+
+def spare_pandas() -> None:
+    """Let pyarrow do without pandas, in a script that makes no use of it.
+
+    pyarrow imports pandas, where it is installed, to look whether what it converts is a Series.
+    That takes longer than a job of the select stage.
+    """
+    sys.meta_path.insert(0, _NoPandas())
+
+
+class _NoPandas(MetaPathFinder):
+    """Says that there is no pandas.
+
+    None in sys.modules would say so too, but pyarrow's C++ code takes it for the module.
+    """
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:  # noqa: ARG002
+        if fullname == "pandas":
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 def add_shard(parser: argparse.ArgumentParser) -> None:

@@ -321,7 +321,8 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> Any:
 
     try:
         # memory_map off: on network file systems a mapped file that is replaced raises SIGBUS.
-        return pyarrow.parquet.ParquetFile(path).read(columns=columns)
+        with pyarrow.OSFile(str(path)) as file:
+            return pyarrow.parquet.ParquetFile(file).read(columns=columns)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise LiveccError(
             f"{path}: cannot be read as a Parquet table ({error}); remove it to make it again"

@@ -12,7 +12,7 @@ from typing import Any
 
 from livecc.files import read_table
 from livecc.tables import schema
-from livecc.thresholds import RULES, parse_rules
+from livecc.thresholds import RULES, is_in, parse_rules
 
 _CLIP_COLUMNS = ("clip", "video", "status", "words_per_second")
 
@@ -104,9 +104,7 @@ def _among(ids: Any, chosen: Any) -> Any:
 
 
 def _is_ok(status: Any) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.equal(status, "ok").fill_null(False).to_numpy()
+    return is_in(status, ("ok",))
 
 
 def inside_gate(columns: ScoreColumns, gate: Mapping[str, Any]) -> Any:

@@ -114,7 +114,7 @@ class Language:
 
     def mask(self, columns: Mapping[str, Any]) -> Any:
         confident = _numbers(columns["language_confidence"]) >= self.min_confidence
-        return _is_in(columns["language"], self.labels) & confident
+        return is_in(columns["language"], self.labels) & confident
 
     @property
     def empty(self) -> bool:
@@ -139,7 +139,7 @@ class Prompt:
         return None if answer in self.answers else f"answer {answer}"
 
     def mask(self, columns: Mapping[str, Any]) -> Any:
-        return _is_in(columns["answer"], self.answers)
+        return is_in(columns["answer"], self.answers)
 
     @property
     def empty(self) -> bool:
@@ -159,7 +159,7 @@ def _numbers(column: Any) -> Any:
     return column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
 
 
-def _is_in(column: Any, texts: Sequence[str]) -> Any:
+def is_in(column: Any, texts: Sequence[str]) -> Any:
     """Which values of a pyarrow column of strings are among `texts`; null is not."""
     import pyarrow
     import pyarrow.compute as pc

@@ -83,14 +83,14 @@ def _notes(question: Question, answer: Answer) -> Iterable[str]:
     keeps = question.thresholds.get("on_unscored", "drop")
     if answer.missing:
         yield (
-            f"{_count(len(answer.missing), 'shard')} of {len(question.shards):,} have not been "
-            f"scored and are not counted: {_some(answer.missing)}"
+            f"{_count(len(answer.missing), 'shard')} of {len(question.shards):,} not scored yet, "
+            f"and in no figure: {_some(answer.missing)}"
         )
     for stage, count in answer.to_score.items():
         if count:
             yield (
-                f"{_count(count, 'clip')} have no score of {stage} for these thresholds; a run "
-                "would score them, and may keep more or fewer than told here"
+                f"{_count(count, 'clip')} without a score of {stage}, which a run with these "
+                "thresholds would make; it may keep more or fewer than told here"
             )
     left_out = {
         stage: answer.failed[stage] + answer.outside[stage]
@@ -103,7 +103,7 @@ def _notes(question: Question, answer: Answer) -> Iterable[str]:
             parts.append(f"{answer.failed[stage]:,} because scoring failed")
         if answer.outside[stage]:
             parts.append(f"{answer.outside[stage]:,} outside its gate")
-        yield f"{_count(count, 'clip')} have and get no score of {stage}: {', '.join(parts)}"
+        yield f"{_count(count, 'clip')} without a score of {stage} for good: {', '.join(parts)}"
     if keeps == "fail" and (left_out or any(answer.to_score.values())):
         yield "The selection says on_unscored: fail: a run stops at a clip without a score"
 
@@ -120,15 +120,15 @@ def _clips(console: Any, change: str, total: int, rows: Sequence[Mapping[str, An
     from rich.padding import Padding
     from rich.text import Text
 
-    verb = "leave" if change == LEAVES else "enter"
+    verb = ("leave" if change == LEAVES else "enter") + ("s" if total == 1 else "")
     console.print()
     some = f"; {len(rows)} of them" if 0 < len(rows) < total else ""
-    console.rule(f"{total:,} clips {verb}{some}", align="left")
+    console.rule(f"{_count(total, 'clip')} {verb}{some}", align="left")
     for row in rows:
         words = row["text"]
         words = words if len(words) <= SHOWN_TEXT else f"{words[:SHOWN_TEXT].rsplit(' ', 1)[0]} ..."
         console.print(f"{row['clip']}, {row['start']:.1f} to {row['end']:.1f} s", soft_wrap=True)
-        console.print(Padding(Text(f"{_reason(change, row)}\n{words}"), (0, 0, 0, 4)))
+        console.print(Padding(Text(f"{_reason(change, row)}\n{words}"), (0, 0, 0, 4), expand=False))
 
 
 def _reason(change: str, row: Mapping[str, Any]) -> str:

@@ -47,4 +47,5 @@ if __name__ == "__main__":
         help="stage to gate: scores outside it are passed over",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="what was done")
+    cli.spare_pandas()
     cli.run(main, parser)

@@ -83,4 +83,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--threads", type=int, default=min(8, os.cpu_count() or 1), help="default: %(default)s"
     )
+    cli.spare_pandas()
     cli.run(main, parser)

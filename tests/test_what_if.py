@@ -263,3 +263,14 @@ def test_auto_gates_follow_the_thresholds_in_question(project: Path) -> None:
     assert question.explicit_gates == {}
     assert question.before == configuration.selections(config, "sft")["default"]
     assert ask(config, "pretrain", "wide", [], None).before is None
+
+
+def test_the_command_imports_no_pandas(project: Path) -> None:
+    code = (
+        "import runpy, sys; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit as end: status = end.code\n"
+        "assert not status and not any(name.startswith('pandas.') for name in sys.modules)"
+    )
+    flags = ["--configfile", "my.yaml", "--track", "sft", "--set", "lm_loss.max=4"]
+    subprocess.run([sys.executable, "-c", code, SCRIPT, *flags], cwd=project, check=True)

@@ -85,7 +85,7 @@ def test_second_run_does_nothing(project: Project) -> None:
 def test_threshold_inside_the_gate_runs_no_scoring(project: Project) -> None:
     project.config["selections"]["default"]["pretrain"]["words_per_second"] = {"max": 2}
     run = project.run()
-    assert run.jobs() == {"select_samples": 2, "merge_samples": 1, "summarize": 1}
+    assert run.jobs() == {"select_samples": 1, "merge_samples": 1, "summarize": 1}
     assert decisions(project).kept.sum() == 0
     assert project.results(*MERGED).read_bytes() == b"[]"
 
@@ -94,7 +94,7 @@ def test_new_selection_runs_beside_the_old_one(project: Project) -> None:
     before = project.results(*MERGED).stat().st_mtime_ns
     project.config["selections"]["loose"] = {"pretrain": {"words_per_second": {"max": 8}}}
     run = project.run()
-    assert run.jobs() == {"select_samples": 2, "merge_samples": 1, "summarize": 1}
+    assert run.jobs() == {"select_samples": 1, "merge_samples": 1, "summarize": 1}
     assert project.results(*MERGED).stat().st_mtime_ns == before
     loose = project.results("pretrain", "loose", "livecc_pretrain_loose_with_seeks.jsonl")
     clips = pd.read_parquet(project.results("pretrain", "clips"))
@@ -173,6 +173,21 @@ def test_other_shards_same_bytes(project: Project) -> None:
         assert [project.stats(stage, f"s{n}")["scored"] for n in range(3)] == [0, 0, 0]
 
 
+def test_a_shard_that_goes_and_comes_back(project: Project) -> None:
+    """Its old files were removed meanwhile, or hold decisions by other thresholds."""
+    merged = project.results(*MERGED).read_bytes()
+    shard, aside = project.folder / "input" / "two.jsonl", project.folder / "two.jsonl"
+    shard.rename(aside)
+    project.config["selections"]["default"]["pretrain"]["words_per_second"] = {"max": 2}
+    assert project.run().jobs().keys() >= {"select_samples", "merge_samples"}
+    assert project.results(*MERGED).read_bytes() == b"[]"
+    aside.rename(shard)
+    del project.config["selections"]["default"]["pretrain"]["words_per_second"]
+    run = project.run()
+    assert run.jobs().keys() == {"list_shards", "select_samples", "merge_samples", "summarize"}
+    assert project.results(*MERGED).read_bytes() == merged
+
+
 def test_empty_shard(project: Project) -> None:
     project.write_input("empty", [])
     run = project.run()
@@ -184,5 +199,5 @@ def test_empty_shard(project: Project) -> None:
 def test_switched_off_stages(project: Project) -> None:
     project.config["score_talking_head"]["enabled"] = False
     run = project.run()
-    assert run.jobs() == {"select_samples": 2, "merge_samples": 1, "summarize": 1}
+    assert run.jobs() == {"select_samples": 1, "merge_samples": 1, "summarize": 1}
     assert set(decisions(project)[decisions(project).kept].video) >= {"missing.mp4", "cut.mp4"}

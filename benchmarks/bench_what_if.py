@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""A what-if over a million clips: time, processor time and peak memory of the whole command.
+
+Makes up results of the pre-training track (no stage runs) in shards of several sizes, and asks
+scripts/what_if.py for two other thresholds, with three clips shown of each kind. The ceiling is
+reading the columns that rules need with pyarrow alone, by the same threads; what comes
+on top is Python's start (0.3 s), joining, deciding, and looking up the clips that are shown.
+
+    python benchmarks/bench_what_if.py [--layouts 200x5000 1000x1000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
+
+from made_up_results import GATE, MadeUpResults, shard_names
+
+from livecc import config as configuration
+from livecc.files import read_table, write_bytes
+from livecc.tables import schema
+from livecc.thresholds import RULES
+
+THREADS = 2
+
+
+def make_project(folder: Path, shards: int, clips: int, words: int) -> None:
+    made_up = MadeUpResults(folder / "results", words)
+    for name in shard_names(shards):
+        write_bytes(folder / "input" / f"{name}.jsonl", b'{"video": "not read"}\n')
+        made_up.write_shard(name, clips)
+    settings = {
+        "tracks": {"pretrain": {"inputs": ["input/*.jsonl"], "videos": "input"}},
+        "score_lm_loss": {"gate": GATE},
+        "score_talking_head": {"gate": GATE},
+    }
+    (folder / "my.yaml").write_text(yaml.safe_dump(settings))
+
+
+def ask(folder: Path) -> tuple[float, float, float, str]:
+    """(seconds, CPU seconds, peak memory in MB, output) of the command."""
+    command = [sys.executable, str(REPOSITORY / "scripts" / "what_if.py"), "--configfile"]
+    command += ["my.yaml", "--set", "lm_loss.max=5", "--set", "words_per_second.min=0.8"]
+    command += ["--threads", str(THREADS)]
+    started = time.monotonic()
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)}: status {process.returncode}")
+    seconds = time.monotonic() - started
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output
+
+
+def read_all(folder: Path, shards: int) -> tuple[float, float]:
+    """(seconds, CPU seconds) to read the columns of all tables."""
+    track = folder / "results" / "pretrain"
+    looked_at = {"status", *(column for columns in RULES.values() for column in columns)}
+    columns = {"clips": ["clip", "video", "status", "words_per_second", "start", "end"]}
+    for stage in configuration.TRACK_STAGES["pretrain"]:
+        names = schema(stage).names
+        columns[f"scores/{stage}"] = [names[0], *(n for n in names[1:] if n in looked_at)]
+    started, before = time.monotonic(), time.process_time()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for name in shard_names(shards):
+            for table, wanted in columns.items():
+                pool.submit(read_table, track / table / f"{name}.parquet", wanted)
+    return time.monotonic() - started, time.process_time() - before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--layouts", nargs="+", default=["200x5000", "1000x1000"])
+    parser.add_argument("--words", type=int, default=60, help="a clip")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", action="store_true", help="show what the command says")
+    options = parser.parse_args()
+    print(f"{'shards x clips':<20}{'':<12}{'seconds':>10}{'CPU s':>10}{'peak MB':>10}")
+    for layout in options.layouts:
+        shards, clips = map(int, layout.split("x"))
+        with tempfile.TemporaryDirectory() as name:
+            make_project(Path(name), shards, clips, options.words)
+            for _ in range(options.repeats):
+                seconds, cpu, peak, told = ask(Path(name))
+                print(f"{layout:<20}{'what-if':<12}{seconds:>10.2f}{cpu:>10.2f}{peak:>10.0f}")
+            seconds, cpu = read_all(Path(name), shards)
+            print(f"{layout:<20}{'ceiling':<12}{seconds:>10.2f}{cpu:>10.2f}", flush=True)
+        if options.output:
+            print(told)
+
+
+if __name__ == "__main__":
+    main()
