@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from livecc.errors import LiveccError
+from livecc.files import DISK_FULL
 from livecc.scoring import Outcome, ScoreJob
 from livecc.scoring import run_job as run_scoring
 
@@ -60,7 +61,9 @@ def run(
         if error.errno is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror}", file=sys.stderr)
+        full = error.errno in DISK_FULL
+        hint = "; free some space and start again: everything that was finished is kept"
+        print(f"error: {where}{os.strerror(error.errno)}{hint if full else ''}", file=sys.stderr)
         status = 1
     sys.exit(status)
 

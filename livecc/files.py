@@ -6,13 +6,14 @@ and renames it. Readers stream: memory is bounded by one line or one batch, neve
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
 import secrets
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -24,6 +25,8 @@ JSON_LINES_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_LINE_BYTES = 256 * 2**20
 ZSTD_LEVEL = 1
 ROWS_PER_GROUP = 65_536
+#: No space, no more space for this user, no longer files.
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
@@ -31,19 +34,24 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it to `path`.
 
     On any error, KeyboardInterrupt included, the temporary file is removed and `path` is left as
-    it was.
+    it was. Raises LiveccError when the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
         _fsync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise LiveccError(
+                f"{path}: cannot be written ({os.strerror(error.errno)}); free some space and "
+                "start again: everything that was finished is kept"
+            ) from None
         raise
 
 
@@ -257,9 +265,11 @@ class TableWriter:
     def __enter__(self) -> TableWriter:
         import pyarrow.parquet
 
-        self._atomic = atomic_path(self.path)
-        temporary = self._atomic.__enter__()
-        self._writer = pyarrow.parquet.ParquetWriter(temporary, self.schema, compression="zstd")
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self.path))
+            self._writer = pyarrow.parquet.ParquetWriter(temporary, self.schema, compression="zstd")
+            stack.push(self._finish)
+            self._stack = stack.pop_all()
         return self
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -287,11 +297,18 @@ class TableWriter:
                 column.clear()
             self._buffered = 0
 
+    def _finish(self, kind: Any, *_: object) -> None:
+        """Write what is left; only close the file after an error, which may be a full disk."""
+        try:
+            if kind is None:
+                self._flush()
+                self._writer.close()
+        finally:
+            with suppress(OSError):
+                self._writer.close()
+
     def __exit__(self, *exception: Any) -> None:
-        if exception[0] is None:
-            self._flush()
-        self._writer.close()
-        self._atomic.__exit__(*exception)
+        self._stack.__exit__(*exception)
 
 
 def write_table(path: Path | str, schema: Any, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -18,15 +18,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from livecc.score_cache import segments
+from livecc.score_cache import KEY_START, segments
 
 log = logging.getLogger(__name__)
 
 _KEY_DIGITS = 32
 _BYTES = 8
 _TYPE = "<u8"
-# How the records of all stages begin.
-_START = b'{"key":"'
+# How the records of all stages go on after the key.
 _OK = b'","status":"ok"'
 _FAILED = b'","status":"failed"'
 
@@ -68,7 +67,7 @@ class KeySet:
     def found(self, keys: Sequence[str] | Any, *, retry_failed: bool = False) -> Any:
         """Whether each of `keys` (texts, or what `pack` made of them) is there: a bool array.
 
-        It agrees with `ScoreCache.find` when that looks everywhere.
+        It agrees with `ScoreCache.find`.
         """
         packed = keys if isinstance(keys, np.ndarray) else pack(keys)
         there = _member(self.ok, packed)
@@ -111,21 +110,21 @@ def _sorted(packed: bytearray) -> Any:
 def _read(path: Path, ok: bytearray, failed: bytearray) -> None:
     """Add the keys of a segment.
 
-    A record is not parsed when it begins as all stages' do and ends: its key and status are cut
-    out of it.
+    A whole record with its status after the key, as all stages write it, is not parsed: key and
+    status are cut out of it.
     """
-    start, end = len(_START), len(_START) + _KEY_DIGITS
+    start, end = len(KEY_START), len(KEY_START) + _KEY_DIGITS
     try:
         with path.open("rb") as stream:
             for line in stream:
-                if line.startswith(_START) and line.endswith(b"}\n"):
-                    if line.startswith(_OK, end):
-                        ok += _packed(line[start:end])
-                        continue
-                    if line.startswith(_FAILED, end):
-                        failed += _packed(line[start:end])
-                        continue
-                _parse(line, ok, failed)
+                if not line.startswith(KEY_START):
+                    continue
+                if line.endswith(b"}\n") and line.startswith(_OK, end):
+                    ok += _packed(line[start:end])
+                elif line.endswith(b"}\n") and line.startswith(_FAILED, end):
+                    failed += _packed(line[start:end])
+                else:
+                    _parse(line, ok, failed)
     except OSError as error:
         log.warning("%s: cannot be read (%s); its scores do not count", path, error.strerror)
 
@@ -133,9 +132,9 @@ def _read(path: Path, ok: bytearray, failed: bytearray) -> None:
 def _parse(line: bytes, ok: bytearray, failed: bytearray) -> None:
     try:
         row = orjson.loads(line)
-        key = row["key"].encode()
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except orjson.JSONDecodeError:
         return
+    key = row["key"].encode()
     if row.get("status") == "failed":
         failed += _packed(key)
     else:

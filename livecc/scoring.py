@@ -63,8 +63,6 @@ class ScoreJob(Generic[T]):
     details: dict[str, Any] = field(default_factory=dict)
     #: Writes another format than the stage's table.
     write: Callable[[Path, Iterable[tuple[str, Row]]], None] | None = None
-    #: Scores of other shards are looked for however much there is to read.
-    look_everywhere: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -77,7 +75,6 @@ class ScoreJob(Generic[T]):
             self.fingerprint,
             f"{self.track}.{self.shard}",
             settings=self.settings,
-            look_everywhere=self.look_everywhere,
         )
 
 

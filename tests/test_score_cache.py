@@ -48,25 +48,22 @@ def test_another_fingerprint_does_not(tmp_path: Path) -> None:
     assert cache(tmp_path, fingerprint="f2").find({"k1"}) == {}
 
 
-def test_large_caches_of_other_shards_are_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for writer in ("pretrain.a", "pretrain.b"):
+def test_scores_of_all_shards_are_looked_through(tmp_path: Path) -> None:
+    """What a plan finds a job must find, too, however the data set is cut into shards."""
+    for n in range(50):
+        with cache(tmp_path, f"pretrain.{n}.x") as one:
+            one.append([(f"{n}", {"x": n, "text": "y" * 10_000})])
+    found = cache(tmp_path, "pretrain.new").find([str(n) for n in range(0, 60, 2)])
+    assert {key: row["x"] for key, row in found.items()} == {str(n): n for n in range(0, 50, 2)}
+
+
+def test_shard_names_with_dots_are_not_mixed_up(tmp_path: Path) -> None:
+    """Of failures, the own shard's counts."""
+    for writer in ("pretrain.a.b", "pretrain.a"):
         with cache(tmp_path, writer) as one:
-            one.append([(f"key of {writer}", {"x": 1})])
-    monkeypatch.setattr(score_cache, "FOREIGN_BYTES", 10)
-    both = {"key of pretrain.a", "key of pretrain.b"}
-    assert set(cache(tmp_path, "pretrain.a").find(both)) == {"key of pretrain.a"}
-
-
-def test_shard_names_with_dots_are_not_mixed_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with cache(tmp_path, "pretrain.a.b") as one:
-        one.append([("k", {"x": 1})])
-    monkeypatch.setattr(score_cache, "FOREIGN_BYTES", 0)
-    assert cache(tmp_path, "pretrain.a").find({"k"}) == {}
-    assert cache(tmp_path, "pretrain.a.b").find({"k"}) == {"k": {"x": 1}}
+            one.append([("k", {"status": "failed", "reason": writer})])
+    assert cache(tmp_path, "pretrain.a").find({"k"})["k"]["reason"] == "pretrain.a"
+    assert cache(tmp_path, "pretrain.a.b").find({"k"})["k"]["reason"] == "pretrain.a.b"
 
 
 @pytest.mark.parametrize("cut", range(1, 20))

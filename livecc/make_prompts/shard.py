@@ -98,8 +98,7 @@ def prepare(
 
         return run
 
-    # All scores are looked through, however many: an answer that is overlooked is paid for again.
-    return ScoreJob(STAGE, track, shard, parts, items, load_engine, details, look_everywhere=True)
+    return ScoreJob(STAGE, track, shard, parts, items, load_engine, details)
 
 
 def _template_engine(settings: Mapping[str, Any]) -> Engine[str]:
