@@ -23,8 +23,10 @@ SHOWN_FAILURES = 5
 SILENT_SECONDS = 60
 
 
-def render(snapshot: Mapping[str, Any], now: float | None = None) -> RenderableType:
-    """Stages, jobs at work and failures of a snapshot."""
+def render(
+    snapshot: Mapping[str, Any], now: float | None = None, *, commands: bool = True
+) -> RenderableType:
+    """Stages, jobs at work and failures of a snapshot; `commands`: with how to repeat them."""
     from rich.console import Group
     from rich.text import Text
 
@@ -39,7 +41,10 @@ def render(snapshot: Mapping[str, Any], now: float | None = None) -> RenderableT
     if len(working) > SHOWN_JOBS:
         parts.append(Text(f"  and {len(working) - SHOWN_JOBS} more"))
     failures = snapshot["failures"]
-    parts += [render_failure(failure) for failure in failures[:SHOWN_FAILURES]]
+    show_one = render_failure if commands else render_last_lines
+    parts += [show_one(failure) for failure in failures[:SHOWN_FAILURES]]
+    if failures and not commands:
+        parts.append(Text("The commands to repeat them are in progress.txt."))
     if len(failures) > SHOWN_FAILURES:
         parts.append(Text(f"\nand {len(failures) - SHOWN_FAILURES} more failed: progress.json"))
     return Group(*parts)

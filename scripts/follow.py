@@ -24,7 +24,8 @@ def main(options: argparse.Namespace) -> None:
     with on_screen() as update:
         while True:
             snapshot = read_json(file)
-            update(render(snapshot))
+            # A screen breaks long lines, and a command that is copied from there would not run.
+            update(render(snapshot, commands=False))
             if snapshot["state"] != "running":
                 return
             time.sleep(options.seconds)

@@ -173,6 +173,9 @@ def test_failure_has_the_end_of_its_log_and_its_command(run: Run) -> None:
     assert "    error: no!\n" in text
     command = f"    cd {run.folder}\n    python scripts/score_lm_loss.py --shard=a\n"
     assert command in text
+    text = to_text(render(run.progress.snapshot("running"), commands=False))
+    assert "error: no!" in text
+    assert command not in text
 
 
 def test_job_that_failed_and_then_worked_is_no_failure(run: Run) -> None:
