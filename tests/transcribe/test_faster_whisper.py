@@ -324,3 +324,5 @@ def test_wrong_settings_are_one_message(tmp_path: Path) -> None:
 def test_a_language_the_model_does_not_speak(tiny_en: Path) -> None:
     with pytest.raises(LiveccError, match=r"transcribe\.language: 'de' is none of the model's"):
         load("faster_whisper", model_dir=tiny_en, options={"language": "de"})
+    with pytest.raises(LiveccError, match=r"transcribe\.languages: 'english' is none"):
+        load("faster_whisper", model_dir=tiny_en, options={"languages": ("en", "english")})
