@@ -110,6 +110,8 @@ class StageStats:
     failed: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: {"load": 0.0, "score": 0.0})
     details: dict[str, Any] = field(default_factory=dict)
+    #: Where in the cache the scores are; the manifest of a release tells what it stands for.
+    fingerprint: str | None = None
 
 
 def ok(**scores: Any) -> Row:
@@ -129,7 +131,9 @@ def failed(reason: str, *, transient: bool = False, **scores: Any) -> Row:
 
 def run_job(job: ScoreJob[Any], outcome: Outcome) -> StageStats:
     """Score what is missing and write the shard's table, stats and coverage."""
-    stats = StageStats(job.stage, job.track, job.shard, details=job.details)
+    stats = StageStats(
+        job.stage, job.track, job.shard, details=job.details, fingerprint=job.fingerprint
+    )
     with job.open_cache(outcome.cache) as cache:
         score_items(
             job.items,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,10 @@ def test_manifest_is_of_the_file(project: Project) -> None:
     assert told["configuration"]["thresholds"]["lm_loss"] == {"min": 0.0, "max": 50.0}
     assert told["configuration"]["gates"]["score_lm_loss"] == {"words_per_second": {"max": 8}}
     assert set(told["models"]) == {"score_lm_loss", "score_talking_head"}
+    (scores,) = told["scores"]["score_lm_loss"]
+    assert scores["settings"]["dtype"] == "float32"
+    assert scores["software"]["torch"] == [metadata.version("torch")]
+    assert set(told["scores"]) == {"identify_language", "score_lm_loss", "score_talking_head"}
     assert str(project.folder) not in path.read_text()
     assert "/tmp" not in path.read_text()
 
