@@ -39,6 +39,7 @@ def write_media(
     with av.open(str(path), "w") as container:
         video: Any = None
         if frames:
+            # x264's default effort codes a picture that stands still as one that does.
             options = {"crf": "16"} if codecs[0] == "libx264" else {"crf": "30"}
             video = container.add_stream(codecs[0], rate=rate, options=options)
             video.pix_fmt = "yuv420p"

@@ -17,7 +17,7 @@ from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request
 from livecc.score_active_speaker.speaker import Speaker
 
 #: All kinds of beginnings and ends; the last span has three windows.
-SPANS = [(0.0, 7.0), (12.3, 19.1), (14.72, 20.9), (17.0, 31.5), (27.4, 35.0), (0.5, 67.9)]
+SPANS = [(12.3, 19.1), (14.72, 20.9), (27.4, 35.0), (0.5, 67.9)]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def scenes(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_media(path, shown, np.concatenate(heard))
 
 
-@pytest.mark.parametrize(("detector", "spans"), [("scrfd", SPANS), ("yunet", SPANS[1:4])])
+@pytest.mark.parametrize(("detector", "spans"), [("scrfd", SPANS), ("yunet", SPANS[:2])])
 def test_shares_are_those_of_the_literal_way(
     test_data: Path, scenes: Path, detector: str, spans: list[tuple[float, float]]
 ) -> None:
