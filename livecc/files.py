@@ -339,7 +339,8 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> Any:
     try:
         # memory_map off: on network file systems a mapped file that is replaced raises SIGBUS.
         with pyarrow.OSFile(str(path)) as file:
-            return pyarrow.parquet.ParquetFile(file).read(columns=columns)
+            # A shard's table is too small to share among threads; jobs and shards run side by side.
+            return pyarrow.parquet.ParquetFile(file).read(columns=columns, use_threads=False)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise LiveccError(
             f"{path}: cannot be read as a Parquet table ({error}); remove it to make it again"
