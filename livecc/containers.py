@@ -7,12 +7,30 @@ which jobs on other machines set for themselves.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from livecc import config as configuration
+
+#: WhisperX's Python in the image of container/livecc.def; that of all other work is on the path.
+WHISPERX_PYTHON = "/opt/livecc-whisperx/bin/python"
 #: There where the NVIDIA driver is loaded.
 NVIDIA_DEVICE = Path("/dev/nvidiactl")
+
+
+def folders_of(config: Mapping[str, Any]) -> list[str]:
+    """The places that a run's jobs read and write."""
+    shown = [str(configuration.REPOSITORY), config["results"], config["models_folder"]]
+    shown += [config["score_cache"]] if config["score_cache"] else []
+    shown += [os.environ["LIVECC_MODELS"]] if os.environ.get("LIVECC_MODELS") else []
+    for track in configuration.active_tracks(config):
+        shown.append(config["tracks"][track]["videos"])
+        shown += [str(Path(file).parent) for file in configuration.shards(config, track).values()]
+    models = configuration.models(config).values()
+    return [*shown, *(model for model in models if Path(model).is_dir())]
 
 
 def container_environment(

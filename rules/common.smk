@@ -15,7 +15,7 @@ sys.path.insert(0, workflow.basedir)
 
 from livecc import commands
 from livecc import config as configuration
-from livecc import models, planning
+from livecc import containers, models, planning
 from livecc import resources as job_resources
 from livecc.errors import LiveccError
 from livecc.shard_list import write_shard_list
@@ -62,7 +62,7 @@ def interpreter(kind):
         return "python"
     if "apptainer" in DEPLOYED:
         whisperx = kind == "asr" and config["transcribe"]["engine"] == "whisperx"
-        return "/opt/livecc-whisperx/bin/python" if whisperx else "python"
+        return containers.WHISPERX_PYTHON if whisperx else "python"
     return config["environments"].get(kind) or sys.executable
 
 

@@ -5,7 +5,7 @@
 
 import os
 
-from livecc.containers import container_environment
+from livecc.containers import container_environment, folders_of
 from livecc.device_lease import usable_gpus
 
 if "apptainer" in DEPLOYED:
@@ -17,12 +17,7 @@ if "apptainer" in DEPLOYED:
 
     container: config["container"]
 
-    shown = [workflow.basedir, RESULTS, CACHE, config["models_folder"]]
-    shown += [config["tracks"][track]["videos"] for track in TRACKS]
-    shown += [os.environ["LIVECC_MODELS"]] if "LIVECC_MODELS" in os.environ else []
-    shown += [Path(file).parent for track in TRACKS for file in SHARDS[track].values()]
-    shown += [reference for reference in MODELS.values() if Path(reference).is_dir()]
-    os.environ.update(container_environment(shown, os.environ))
+    os.environ.update(container_environment(folders_of(config), os.environ))
 
 
 # Here, as many jobs that need a GPU run at a time as there are GPUs; which of them is whose, jobs
