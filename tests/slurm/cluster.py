@@ -45,7 +45,9 @@ def missing() -> str | None:
     if os.geteuid() != 0:
         return "a test cluster needs root"
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    packages = [package for name, package in PROGRAMS.items() if not shutil.which(name, path=search)]
+    packages = [
+        package for name, package in PROGRAMS.items() if not shutil.which(name, path=search)
+    ]
     if packages:
         return f"not installed: {', '.join(packages)}"
     if CONFIGURATION.exists() and not CONFIGURATION.is_symlink():
@@ -121,7 +123,12 @@ class Cluster:
         self.run("scancel", "--user=root", check=False)
         with contextlib.suppress(RuntimeError):
             wait_for("jobs to end", lambda: not self.run("squeue", "-h", check=False).strip(), 10)
-        pids = [f"slurmd.{node}" for node in NODES] + ["slurmctld", "slurmdbd", "mariadbd", "munged"]
+        pids = [f"slurmd.{node}" for node in NODES] + [
+            "slurmctld",
+            "slurmdbd",
+            "mariadbd",
+            "munged",
+        ]
         for name in pids:
             self._stop(name)
         if CONFIGURATION.is_symlink() and CONFIGURATION.readlink() == self.settings:

@@ -1,0 +1,147 @@
+"""Who drives a run: the Snakemake process that plans, submits and waits.
+
+Snakemake locks a folder while it works in it, but a driver that is killed, or whose machine goes
+down, leaves its lock behind, and the lock does not say whose it is. So each run writes down its
+driver; the next one can then tell a lock that holds from one that was left.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from livecc.errors import LiveccError
+from livecc.files import read_json, write_json
+
+#: Folder of these records, below Snakemake's own folder in the working directory.
+FOLDER = Path(".snakemake/livecc")
+RECORD = FOLDER / "driver.json"
+LOCKS = Path(".snakemake/locks")
+#: Seconds without a sign of life after which a driver on another machine counts as gone.
+SILENCE = 300.0
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A process, told from all others on all machines at all times."""
+
+    host: str
+    #: Changes when the machine starts anew.
+    boot: str
+    pid: int
+    #: Start of the process, in clock ticks since the machine's start; process ids are used again.
+    ticks: int
+    #: When it was written down, in seconds since 1970.
+    began: float
+    #: The Slurm job that it runs in, when it does.
+    slurm_job: str | None = None
+
+    def __str__(self) -> str:
+        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.began))
+        job = f" in Slurm job {self.slurm_job}" if self.slurm_job else ""
+        return f"process {self.pid} on {self.host}{job}, begun {began}"
+
+
+def this_driver() -> Driver:
+    """The calling process."""
+    return Driver(
+        host=socket.gethostname(),
+        boot=_boot(),
+        pid=os.getpid(),
+        ticks=_ticks(os.getpid()) or 0,
+        began=time.time(),
+        slurm_job=os.environ.get("SLURM_JOB_ID"),
+    )
+
+
+def write(path: Path, driver: Driver) -> None:
+    write_json(path, asdict(driver))
+
+
+def read(path: Path) -> Driver | None:
+    """A record that `write` wrote; None when it is not there or cannot be read."""
+    try:
+        return Driver(**read_json(path))
+    except (LiveccError, OSError, TypeError):
+        return None
+
+
+def is_alive(driver: Driver, last_sign: float | None = None) -> bool | None:
+    """Whether the driver still runs; None when that cannot be told from here.
+
+    `last_sign` is when it last said so itself, for drivers that do, in seconds since 1970.
+    """
+    if driver.host == socket.gethostname():
+        return driver.boot == _boot() and _ticks(driver.pid) == driver.ticks
+    if driver.slurm_job and (known := _slurm_knows(driver.slurm_job)) is not None:
+        return known
+    if last_sign is not None:
+        return time.time() - last_sign < SILENCE
+    return None
+
+
+def look_at_lock() -> str | None:
+    """Remove a lock whose driver is gone; what to tell the user about the lock, if anything.
+
+    A lock of a driver that lives, or of which nobody knows, stays: Snakemake then refuses to run.
+    """
+    if not LOCKS.is_dir() or not any(LOCKS.iterdir()):
+        return None
+    driver = read(RECORD)
+    if driver is None:
+        return None
+    alive = is_alive(driver)
+    if alive:
+        return (
+            f"A run is under way in this folder ({driver}). To end it: kill -INT {driver.pid}, "
+            f"on {driver.host}."
+        )
+    if alive is None:
+        return (
+            f"This folder is locked by {driver}, which cannot be looked up from here. If it does "
+            f"not run any more (ssh {driver.host} kill -0 {driver.pid}), run the same command "
+            "once with --unlock, then again without."
+        )
+    shutil.rmtree(LOCKS)
+    return (
+        f"The last run in this folder ({driver}) ended without cleaning up; its lock was removed. "
+        "What it finished is kept."
+    )
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _ticks(pid: int) -> int | None:
+    """When a process of this machine started; None when there is none, or it is a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The name in parentheses may hold anything; see proc(5) for the fields after it.
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _slurm_knows(job: str) -> bool | None:
+    """Whether a Slurm job waits or runs; None when there is no answer."""
+    try:
+        listing = subprocess.run(
+            ["squeue", "--noheader", "--format=%i", f"--user={os.getuid()}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return job in listing.stdout.split()
