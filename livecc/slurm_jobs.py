@@ -27,14 +27,39 @@ COMMAND_SECONDS = 60.0
 ENDING_SECONDS = 300.0
 #: States in which a job holds its place or its node.
 LIVE = frozenset(
-    ["PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT"]
-    + ["REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESIZING", "SIGNALING"]
-    + ["RESV_DEL_HOLD"]
+    {
+        "PENDING",
+        "CONFIGURING",
+        "RUNNING",
+        "COMPLETING",
+        "SUSPENDED",
+        "STOPPED",
+        "STAGE_OUT",
+        "REQUEUED",
+        "REQUEUE_FED",
+        "REQUEUE_HOLD",
+        "SPECIAL_EXIT",
+        "RESIZING",
+        "SIGNALING",
+        "RESV_DEL_HOLD",
+    }
 )
 #: States that a job does not leave, unless Slurm itself queues it again.
 ENDED = frozenset(
-    ["COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL"]
-    + ["DEADLINE", "PREEMPTED", "REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL"]
+    {
+        "COMPLETED",
+        "FAILED",
+        "CANCELLED",
+        "TIMEOUT",
+        "OUT_OF_MEMORY",
+        "NODE_FAIL",
+        "BOOT_FAIL",
+        "DEADLINE",
+        "PREEMPTED",
+        "REVOKED",
+        "LAUNCH_FAILED",
+        "RECONFIG_FAIL",
+    }
 )
 
 
@@ -47,7 +72,7 @@ class Entry(NamedTuple):
     comment: str
 
 
-class SlurmUnavailable(LiveccError):
+class SlurmAwayError(LiveccError):
     """Slurm does not answer now; it may later."""
 
 
@@ -57,12 +82,12 @@ def _run(*command: str) -> str:
             command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
         )
     except FileNotFoundError:
-        raise SlurmUnavailable(f"{command[0]} is not installed here") from None
+        raise SlurmAwayError(f"{command[0]} is not installed here") from None
     except subprocess.TimeoutExpired:
-        raise SlurmUnavailable(f"{command[0]} gave no answer for {COMMAND_SECONDS:g} s") from None
+        raise SlurmAwayError(f"{command[0]} gave no answer for {COMMAND_SECONDS:g} s") from None
     if result.returncode:
         lines = (result.stderr or result.stdout).strip().splitlines() or ["no message"]
-        raise SlurmUnavailable(f"{command[0]}: {lines[-1]}")
+        raise SlurmAwayError(f"{command[0]}: {lines[-1]}")
     return result.stdout
 
 
@@ -70,7 +95,7 @@ def queued(run: str) -> dict[str, Entry]:
     """Id -> what the queue says, of the jobs that the controller knows.
 
     Those that ended stay known for a while (MinJobAge of slurm.conf, five minutes by default).
-    Raises SlurmUnavailable.
+    Raises SlurmAwayError.
     """
     listing = _run("squeue", "--noheader", "--states=all", f"--name={run}", "--format=%i|%T|%r|%k")
     rows = (line.split("|", 3) for line in listing.splitlines() if line.count("|") >= 3)
@@ -88,7 +113,7 @@ def accounted(jobs: Iterable[str]) -> dict[str, str]:
             "--format=JobIDRaw,State",
             f"--jobs={','.join(jobs)}",
         )
-    except SlurmUnavailable as error:
+    except SlurmAwayError as error:
         log.debug("%s", error)
         return {}
     # "CANCELLED by 1000" tells who did it.
@@ -104,7 +129,7 @@ def live(run: str) -> list[str]:
 def end(run: str, seconds: float = ENDING_SECONDS) -> int:
     """End all jobs of a run, and return how many there were, once none is left.
 
-    Raises SlurmUnavailable when Slurm does not answer, LiveccError when jobs do not end.
+    Raises SlurmAwayError when Slurm does not answer, LiveccError when jobs do not end.
     """
     jobs = live(run)
     if not jobs:
@@ -159,7 +184,7 @@ def end_earlier_runs() -> list[str]:
             )
         try:
             count = end(run)
-        except SlurmUnavailable as error:
+        except SlurmAwayError as error:
             raise LiveccError(
                 f"An earlier run ({owner}) may have left jobs on the cluster, and Slurm does not "
                 f"answer ({error}). Start again when it does."
@@ -170,4 +195,5 @@ def end_earlier_runs() -> list[str]:
                 "they were cancelled. What they had scored is in the score cache."
             )
         path.unlink(missing_ok=True)
+        shutil.rmtree(path.with_suffix(""), ignore_errors=True)
     return told

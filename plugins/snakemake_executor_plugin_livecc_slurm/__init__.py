@@ -1,6 +1,6 @@
 """Snakemake executor `livecc-slurm`: the Slurm plugin, without what hangs or loses a run.
 
-Submitting, job steps and log files are those of snakemake-executor-plugin-slurm. Here is what the
+Submitting and log files are those of snakemake-executor-plugin-slurm. Here is what the
 project needs otherwise; docs/slurm.md lists the faults and the test of each, so that a part can go
 when it is mended there:
 
@@ -10,7 +10,8 @@ when it is mended there:
 - a submission that fails because Slurm is not there or full is tried again, and never doubled;
 - whatever ends the run ends its jobs, and waits for that; jobs that a killed run left behind are
   ended before the first new one is submitted;
-- partitions and so on are set once, for GPU jobs and for CPU jobs.
+- partitions and so on are set once, for GPU jobs and for CPU jobs;
+- short jobs without a GPU share a Slurm job (packing.py).
 
 It is found by Snakemake when this folder is on Python's path (scripts/install_profile.py).
 """
@@ -19,6 +20,7 @@ import asyncio
 import contextlib
 import re
 import shlex
+import shutil
 import sys
 import threading
 import time
@@ -30,6 +32,8 @@ from typing import Any, Optional
 import snakemake_executor_plugin_slurm as upstream
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+
+from .packing import Pack, pack
 
 # What Snakemake looks for in an executor plugin: this, Executor and ExecutorSettings.
 common_settings = upstream.common_settings
@@ -45,11 +49,23 @@ PASSING = re.compile(
 )
 #: Reasons for which a job waits for ever; a person or a new request has to mend it.
 STUCK = frozenset(
-    ["BadConstraints", "PartitionNodeLimit", "PartitionTimeLimit", "DependencyNeverSatisfied"]
-    + ["JobHeldAdmin", "launch failed requeued held", "InvalidAccount", "InvalidQOS"]
-    + ["AssocMaxWallDurationPerJobLimit", "QOSMaxWallDurationPerJobLimit"]
-    + ["QOSMaxGRESPerJob", "QOSMaxMemoryPerJob", "QOSMaxCpuPerJobLimit"]
+    {
+        "BadConstraints",
+        "PartitionNodeLimit",
+        "PartitionTimeLimit",
+        "DependencyNeverSatisfied",
+        "JobHeldAdmin",
+        "launch failed requeued held",
+        "InvalidAccount",
+        "InvalidQOS",
+        "AssocMaxWallDurationPerJobLimit",
+        "QOSMaxWallDurationPerJobLimit",
+        "QOSMaxGRESPerJob",
+        "QOSMaxMemoryPerJob",
+        "QOSMaxCpuPerJobLimit",
+    }
 )
+#: What to say beside a state.
 HINTS = {
     "TIMEOUT": "The next attempt gets more time, and goes on where this one stopped.",
     "OUT_OF_MEMORY": "The next attempt gets more memory.",
@@ -57,26 +73,46 @@ HINTS = {
 }
 
 
-def _setting(help_text: str, default: Any = None) -> Any:
-    return field(default=default, metadata={"help": help_text, "env_var": False, "required": False})
+#: Snakemake makes options of these types; it does not know `str | None`.
+OptionalText = Optional[str]  # noqa: UP045
 
 
 @dataclass
 class ExecutorSettings(upstream.ExecutorSettings):
     """Settings of the Slurm plugin, and what a site sets (profiles/slurm)."""
 
-    cpu_partition: Optional[str] = _setting("Partition of jobs without a GPU.")
-    gpu_partition: Optional[str] = _setting("Partition of jobs with GPUs.")
-    account: Optional[str] = _setting("Account of all jobs; without it the user's default one.")
-    gpu_model: Optional[str] = _setting("Model of the GPUs, as in the cluster's GRES (h100).")
-    cpu_flags: Optional[str] = _setting("More flags of sbatch for jobs without a GPU.")
-    gpu_flags: Optional[str] = _setting("More flags of sbatch for jobs with GPUs.")
-    poll_seconds: int = _setting("Seconds between two looks at the jobs.", 30)
-    submit_patience: int = _setting(
-        "Minutes for which a submission is tried again while Slurm is away or full.", 240
+    cpu_partition: OptionalText = field(
+        default=None, metadata={"help": "Partition of jobs without a GPU."}
     )
-    lost_seconds: int = _setting(
-        "Seconds after which a job that Slurm does not know any more has failed.", 300
+    gpu_partition: OptionalText = field(
+        default=None, metadata={"help": "Partition of jobs with GPUs."}
+    )
+    account: OptionalText = field(
+        default=None, metadata={"help": "Account of all jobs; without it the user's default one."}
+    )
+    gpu_model: OptionalText = field(
+        default=None, metadata={"help": "Model of the GPUs, as in the cluster's GRES (h100)."}
+    )
+    cpu_flags: OptionalText = field(
+        default=None, metadata={"help": "More flags of sbatch for jobs without a GPU."}
+    )
+    gpu_flags: OptionalText = field(
+        default=None, metadata={"help": "More flags of sbatch for jobs with GPUs."}
+    )
+    poll_seconds: int = field(
+        default=30, metadata={"help": "Seconds between two looks at the jobs."}
+    )
+    pack_minutes: int = field(
+        default=0,
+        metadata={"help": "Run time that jobs without a GPU may need together in one Slurm job."},
+    )
+    submit_patience: int = field(
+        default=240,
+        metadata={"help": "Minutes for which a submission is tried again while Slurm takes none."},
+    )
+    lost_seconds: int = field(
+        default=300,
+        metadata={"help": "Seconds after which a job that Slurm does not know has failed."},
     )
 
 
@@ -94,7 +130,7 @@ class Executor(upstream.Executor):
         self._slurm, self._error = slurm_jobs, LiveccError
         # The parent class removes the variables of a Slurm job that Snakemake itself runs in.
         self._driver = driver.this_driver()
-        self._stopping = threading.Event()
+        self._ready, self._stopping = threading.Event(), threading.Event()
         #: Slurm id -> when Slurm first did not know it.
         self._missing: dict[str, float] = {}
         #: Comment of a job -> when its submission first failed.
@@ -110,8 +146,56 @@ class Executor(upstream.Executor):
         except self._error as error:
             raise WorkflowError(str(error)) from None
         self._record = self._slurm.record(self.run_uuid, self._driver)
+        self._packs = self._record.with_suffix("")
+        self._ready.set()
 
     # Submitting
+
+    def run_jobs(self, jobs: list[Any]) -> None:
+        alone = []
+        for members in pack(jobs, self.workflow.executor_settings.pack_minutes):
+            if len(members) == 1:
+                alone += members
+                continue
+            for job in members:
+                self.run_job_pre(job)
+            folder = self._packs / f"{members[0].jobid}"
+            folder.mkdir(parents=True)
+            self._job_submission_executor.submit(self.run_job, Pack(members, folder))
+        super().run_jobs(alone)
+
+    def format_job_exec(self, job: Any) -> str:
+        if isinstance(job, Pack):
+            return job.script(super().format_job_exec)
+        return super().format_job_exec(job)
+
+    def additional_general_args(self) -> str:
+        """Nothing: the batch script's Snakemake runs the job itself.
+
+        The parent class has it start another one, in a job step: that is for MPI, costs each job
+        some seconds and 130 MB, and loses SLURM_CONF. A job here is one process on one node, and
+        has its devices in the batch script too.
+        """
+        return ""
+
+    def _report_job_submission_threadsafe(self, job_info: SubmittedJobInfo) -> None:
+        for part in self._parts(job_info):
+            super()._report_job_submission_threadsafe(part)
+
+    @staticmethod
+    def _parts(job_info: SubmittedJobInfo) -> list[SubmittedJobInfo]:
+        """The jobs of a pack, each with the Slurm job that they share; any other as it is."""
+        job = job_info.job
+        if not isinstance(job, Pack):
+            return [job_info]
+        return [
+            SubmittedJobInfo(
+                member,
+                external_jobid=job_info.external_jobid,
+                aux={**(job_info.aux or {}), "status_file": job.status_file(member)},
+            )
+            for member in job.jobs
+        ]
 
     def run_job(self, job: Any) -> None:
         model = self.workflow.executor_settings.gpu_model
@@ -159,7 +243,8 @@ class Executor(upstream.Executor):
         since = self._refused.setdefault(comment, time.monotonic())
         patience = 60 * self.workflow.executor_settings.submit_patience
         if not PASSING.search(msg) or time.monotonic() - since > patience:
-            super()._report_job_error_threadsafe(job_info, msg)
+            for part in self._parts(job_info):
+                super()._report_job_error_threadsafe(part, msg)
             return
         self._warn("submit", f"Slurm takes no job now; it is tried again. {msg.splitlines()[0]}")
         self._job_submission_executor.submit(self._submit_again, job_info.job)
@@ -202,18 +287,19 @@ class Executor(upstream.Executor):
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncGenerator[SubmittedJobInfo, None]:
         """Report the jobs that have ended, and yield all others."""
+        if not self._ready.is_set():
+            # The thread that asks is there before this object is whole.
+            return
+        states = {}
         try:
             self._record.touch()
-            states = await asyncio.to_thread(self._states, active_jobs) if active_jobs else {}
-        except (self._error, OSError) as error:
-            self._warn(
-                "away", f"Slurm does not answer ({error}); jobs go on, and so does this run."
-            )
-            states = {}
-        else:
+            if active_jobs:
+                states = await asyncio.to_thread(self._states, active_jobs)
             self._warned.discard("away")
+        except (self._error, OSError) as error:
+            self._warn("away", f"Slurm does not answer ({error}); jobs and this run go on.")
         for job_info in active_jobs:
-            state = states.get(job_info.external_jobid)
+            state = self._of_pack(job_info, states.get(job_info.external_jobid))
             if state is None or self._stopping.is_set():
                 yield job_info
             elif state == "COMPLETED":
@@ -251,6 +337,17 @@ class Executor(upstream.Executor):
                     ended[slurm_id] = "LOST"
         return ended
 
+    @staticmethod
+    def _of_pack(job_info: SubmittedJobInfo, state: str | None) -> str | None:
+        """What became of a job, which may be over before or after the pack that it is in."""
+        file = job_info.aux.get("status_file")
+        if file is None or state == "COMPLETED":
+            return state
+        try:
+            return "COMPLETED" if int(file.read_text()) == 0 else "FAILED"
+        except OSError:
+            return state
+
     def _fail(self, job_info: SubmittedJobInfo, state: str) -> None:
         log = job_info.aux.get("slurm_logfile")
         hint = HINTS.get(state, "")
@@ -262,7 +359,12 @@ class Executor(upstream.Executor):
 
     def _remove_log(self, job_info: SubmittedJobInfo) -> None:
         log = job_info.aux.get("slurm_logfile")
-        if log and not self.workflow.executor_settings.keep_successful_logs:
+        # Other jobs of a pack may still write to it, or have failed.
+        if (
+            log
+            and "status_file" not in job_info.aux
+            and not self.workflow.executor_settings.keep_successful_logs
+        ):
             with contextlib.suppress(OSError):
                 log.unlink(missing_ok=True)
 
@@ -274,7 +376,7 @@ class Executor(upstream.Executor):
 
     # Ending
 
-    def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
+    def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:  # noqa: ARG002
         """End all jobs of the run, those of this instant too, and wait until they are gone."""
         self._stop()
 
@@ -297,3 +399,4 @@ class Executor(upstream.Executor):
         if count:
             self.logger.info(f"{count} Slurm jobs were cancelled.")
         self._record.unlink(missing_ok=True)
+        shutil.rmtree(self._packs, ignore_errors=True)

@@ -1,0 +1,80 @@
+"""Several short jobs in one Slurm job, so that they wait in the queue once.
+
+The jobs of a pack run one after the other. Each leaves its exit status in a file, so that one that
+fails costs only itself, and those that are done count when the pack comes to a bad end.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+
+class Resources(dict[str, Any]):
+    """Resources as the Slurm plugin reads them: by key or as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Pack:
+    """Jobs that are submitted as one; what the Slurm plugin wants to know of a job."""
+
+    attempt = 1
+    wildcards: tuple[str, ...] = ()
+
+    def __init__(self, jobs: list[Any], folder: Path) -> None:
+        self.jobs, self.folder = jobs, folder
+        self.name = "pack"
+        self.rule = self
+        self.jobid = f"{jobs[0].jobid}-{jobs[-1].jobid}"
+        self.threads = max(job.threads for job in jobs)
+        self.resources = Resources(jobs[0].resources.items())
+        self.resources["mem_mb"] = max(job.resources.get("mem_mb") or 0 for job in jobs)
+        self.resources["runtime"] = sum(job.resources.get("runtime") for job in jobs)
+
+    def is_group(self) -> bool:
+        return False
+
+    def status_file(self, job: Any) -> Path:
+        return self.folder / f"{job.jobid}"
+
+    def script(self, command: Callable[[Any], str]) -> str:
+        """Runs all jobs; its status is that of the worst."""
+        lines = ["worst=0"]
+        for job in self.jobs:
+            file = shlex.quote(str(self.status_file(job)))
+            lines.append(f"( {command(job)} ) < /dev/null; status=$?")
+            # Renamed, so that it is never read half written.
+            lines.append(f"echo $status > {file}.new && mv {file}.new {file}")
+            lines.append("[ $status -eq 0 ] || worst=$status")
+        return "\n".join([*lines, "exit $worst"])
+
+
+def pack(jobs: Iterable[Any], minutes: float) -> list[list[Any]]:
+    """Jobs by what they are submitted as: lists of several for a pack, of one to go alone.
+
+    Packed are first attempts of jobs without a GPU that ask for the same partition and so on, as
+    many as `minutes` of their run times together allow.
+    """
+    packs: list[list[Any]] = []
+    open_packs: dict[Any, tuple[list[Any], float]] = {}
+    for job in jobs:
+        runtime = None if job.is_group() else job.resources.get("runtime")
+        if not isinstance(runtime, int) or job.resources.get("gpu") or job.attempt > 1:
+            packs.append([job])
+            continue
+        same = {k: v for k, v in job.resources.items() if isinstance(v, str) and k != "tmpdir"}
+        kind = (job.threads, *sorted(same.items()))
+        members, used = open_packs.get(kind, ([], 0.0))
+        if not members or used + runtime > minutes:
+            members, used = [], 0.0
+            packs.append(members)
+        members.append(job)
+        open_packs[kind] = members, used + runtime
+    return packs
