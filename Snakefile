@@ -17,6 +17,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "rules/common.smk"
 include: "rules/machine.smk"
 include: "rules/follow.smk"
+include: "rules/driver.smk"
 include: "rules/fetch_model.smk"
 include: "rules/clip_captions.smk"
 include: "rules/filter_categories.smk"
@@ -41,6 +42,7 @@ rule all:
 
 
 onstart:
+    begin_run()
     FOLLOWER.start()
 
 
