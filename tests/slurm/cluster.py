@@ -286,7 +286,7 @@ AccountingStoragePass={munge}
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment
 GresTypes=gpu
-ReturnToService=2
+ReturnToService=1
 KillWait=2
 SlurmdTimeout=20
 SchedulerParameters=bf_interval=2,batch_sched_delay=0

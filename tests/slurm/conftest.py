@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,21 +24,21 @@ def _cannot(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """Three nodes, two of them with two GPUs."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         _cannot("the tests of one cluster run in one process")
     if reason := missing():
         _cannot(reason)
-    cluster = Cluster(tmp_path_factory.mktemp("slurm"))
-    # Services of Slurm and MariaDB run as other users, who must get in.
-    for folder in (cluster.folder, *cluster.folder.parents[:3]):
-        folder.chmod(0o755)
-    try:
-        cluster.up()
-        yield cluster
-    finally:
-        cluster.down()
+    # Not below pytest's own folder: services run as other users, who cannot get in there.
+    with tempfile.TemporaryDirectory(prefix="livecc-slurm-", ignore_cleanup_errors=True) as folder:
+        cluster = Cluster(Path(folder, "cluster"))
+        Path(folder).chmod(0o755)
+        try:
+            cluster.up()
+            yield cluster
+        finally:
+            cluster.down()
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,9 @@ rule broken:
 def test_cancelled_job_runs_again(cluster: Cluster, drive: Drive, tmp_path: Path) -> None:
     """The Slurm plugin does not know the state `CANCELLED by 0`, and waits for ever."""
     driver = drive(write(tmp_path, SLOW.format(seconds=6)))
-    cluster.run("scancel", driver.wait_for_job(cluster, "slow"))
+    job = driver.wait_for_job(cluster, "slow")
+    wait_for("the job to write", (tmp_path / "writers.txt").exists)
+    cluster.run("scancel", job)
     driver.finish()
     assert (tmp_path / "slow.txt").read_text() == "whole\n"
     states = [job.state for job in accounted(cluster, driver.slurm_ids)]
@@ -215,7 +217,9 @@ rule all:
 rule cheap:
     output: "{n}.txt"
     resources: gpu=0, mem_mb=500, runtime=5
-    shell: "[ {wildcards.n} != 1 ] || [ -e mended ] || {{ touch mended; exit 1; }}; echo $SLURM_JOB_ID > {output}"
+    shell:
+        "if [ {wildcards.n} = 1 ] && ! [ -e mended ]; then touch mended; exit 1; fi; "
+        "echo $SLURM_JOB_ID > {output}"
 """,
     )
     driver = drive(tmp_path)
