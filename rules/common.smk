@@ -16,6 +16,7 @@ sys.path.insert(0, workflow.basedir)
 from livecc import commands
 from livecc import config as configuration
 from livecc import models, planning
+from livecc import resources as job_resources
 from livecc.errors import LiveccError
 from livecc.shard_list import write_shard_list
 from livecc.versions import VERSIONS
@@ -98,9 +99,16 @@ def mem_mb_for(stage, attempt):
 
 
 def runtime_for(stage, input, attempt):
-    """Minutes of a job: the configured ones for up to 10 MB of input, in proportion above that."""
+    """Minutes of a job, from what it has to do and the speed of earlier ones (livecc/resources)."""
     minutes = config["resources"][stage]["runtime"]
-    return round(minutes * max(1, input.size_mb / 10) * attempt)
+    if stage not in commands.INPUTS:
+        return job_resources.plain_minutes(minutes, attempt, input.size_mb)
+    table = input.get("clips") or input.get("records")
+    # A job on a cluster has its time by now.
+    known = workflow.is_main_process and Path(table).exists()
+    items = job_resources.items_of(stage, Path(table)) if known else None
+    speed = job_resources.speed_of(Path(CACHE), stage) if items else None
+    return job_resources.score_minutes(minutes, attempt, input.size_mb, items, speed)
 
 
 def resources_for(stage):
