@@ -2,6 +2,8 @@
 # make test    set up, then run the tests
 # make lint    format, style, types, Snakemake's own checks
 # make setup   only the environment, in $(VENV)
+# make install-profile  make `snakemake --profile slurm` work for this user (docs/slurm.md)
+# make test-slurm       run the tests of the profile on a Slurm that they start themselves (root)
 # make setup-whisperx  WhisperX's own environment (8 GB), in $(WHISPERX_VENV)
 # make test-whisperx   set that up, then run the engine on real speech
 # make env-KIND      an environment for one kind of work (envs/KIND.txt), in $(VENV)-KIND
@@ -56,7 +58,7 @@ COLLECT := $(PY) -m pip wheel --quiet --wheel-dir $(WHEELS) \
   $(addprefix --find-links ,$(WHEELS) $(PIP_FIND_LINKS))
 TORCH_FROM := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 
-.PHONY: setup setup-dev setup-whisperx test test-whisperx lint demo clean wheels prefetch
+.PHONY: setup setup-dev setup-whisperx install-profile test test-slurm test-whisperx lint demo clean wheels prefetch
 
 setup: $(VENV)/.setup-$(TORCH)
 
@@ -110,6 +112,13 @@ demo: setup
 
 test: setup-dev
 	@$(BIN)/pytest -n 2 --dist worksteal
+
+# One process: there can be one cluster on a machine.
+test-slurm: setup-dev
+	@LIVECC_SLURM_TESTS=required $(BIN)/pytest tests/slurm --durations=5
+
+install-profile: setup
+	@$(PY) scripts/install_profile.py
 
 # WhisperX pins other releases of torch and huggingface-hub than the rest of the workflow.
 setup-whisperx: $(WHISPERX_VENV)/.setup

@@ -7,9 +7,6 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from livecc.throughput import Throughput, throughput
 
 #: A job gets this many times the estimate: nodes differ, and so do shards.
@@ -47,11 +44,15 @@ def items_of(stage: str, table: Path) -> int | None:
 
     None when the table is not there yet.
     """
+    import pyarrow
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
     try:
         if stage == "score_talking_head":
             return int(pc.count_distinct(pq.read_table(table, columns=["video"])["video"]).as_py())
         return int(pq.read_metadata(table).num_rows)
-    except (OSError, KeyError, pq.lib.ArrowInvalid):
+    except (OSError, KeyError, pyarrow.ArrowInvalid):
         return None
 
 

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+#: How the names begin of resources that say where a job runs, not how much it takes.
+PLACE = ("slurm_", "cluster", "constraint", "qos", "gres", "nodes", "mpi", "tasks")
+
 
 class Resources(dict[str, Any]):
     """Resources as the Slurm plugin reads them: by key or as attributes."""
@@ -69,8 +72,10 @@ def pack(jobs: Iterable[Any], minutes: float) -> list[list[Any]]:
         if not isinstance(runtime, int) or job.resources.get("gpu") or job.attempt > 1:
             packs.append([job])
             continue
-        same = {k: v for k, v in job.resources.items() if isinstance(v, str) and k != "tmpdir"}
-        kind = (job.threads, *sorted(same.items()))
+        kind = (
+            job.threads,
+            *(f"{k}={v}" for k, v in sorted(job.resources.items()) if k.startswith(PLACE)),
+        )
         members, used = open_packs.get(kind, ([], 0.0))
         if not members or used + runtime > minutes:
             members, used = [], 0.0
