@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """What Snakemake itself costs: planning a data set of many shards, and finding nothing to do.
 
-Makes N small input shards, plans the whole pre-training track (dry run), then puts empty files in
-place of all results, has Snakemake record them (`--touch`), and times a run that has nothing to do.
+Makes N small input shards, plans the tracks (dry run), then puts empty files in place of all
+results, has Snakemake record them (`--touch`), and times a run that has nothing to do.
 No stage is executed. CPU seconds stand beside the clock because they hold on a machine that others
 use too. The ceiling is the same for one shard: Python, imports and parsing. What comes on top is
 Snakemake's graph, a job at a time; the last column says what one costs.
 
-    python benchmarks/bench_workflow.py [--shards 1 1000]
+    python benchmarks/bench_workflow.py [--shards 1 1000] [--tracks pretrain sft]
 """
 
 from __future__ import annotations
@@ -24,55 +24,31 @@ from pathlib import Path
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
-
-from livecc import config as configuration
-from livecc.shard_files import packs
 
 
-def make_data_set(folder: Path, shards: int) -> Path:
+def make_data_set(folder: Path, shards: int, tracks: list[str]) -> None:
     """Inputs, and the configuration that names them."""
-    (folder / "input").mkdir(parents=True)
-    for number in range(shards):
-        record = {"video": f"{number}.mp4", "subtitles": [[0, 1, "one two"]]}
-        (folder / "input" / f"shard-{number:05d}.jsonl").write_text(json.dumps(record) + "\n")
-    config = folder / "config.yaml"
-    settings = {"tracks": {"pretrain": {"inputs": ["input/*.jsonl"], "videos": "input"}}}
-    config.write_text(yaml.safe_dump(settings))
-    return config
+    records = {
+        "pretrain": {"video": "v.mp4", "subtitles": [[0, 1, "one two"]]},
+        "sft": {"video": "v.mp4", "title": "A title", "category": "Education"},
+    }
+    for track in tracks:
+        (folder / track).mkdir(parents=True)
+        for number in range(shards):
+            shard = folder / track / f"shard-{number:05d}.jsonl"
+            shard.write_text(json.dumps(records[track]) + "\n")
+    inputs = {track: {"inputs": [f"{track}/*.jsonl"], "videos": "."} for track in tracks}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"tracks": inputs}))
 
 
-def make_results(folder: Path, shards: int) -> None:
-    """An empty file for every result of every rule."""
-    config = configuration.read_yaml(configuration.DEFAULTS_FILE)
-    results = folder / "results"
-    track = results / "pretrain"
-    stages = configuration.TRACK_STAGES["pretrain"]
-    for number in range(shards):
-        shard = f"shard-{number:05d}"
-        files = [
-            track / "transcripts" / f"{shard}.jsonl.zst",
-            track / "clips" / f"{shard}.parquet",
-            track / "videos" / f"{shard}.parquet",
-            *(track / "stats" / stage / f"{shard}.json" for stage in ("clip_captions", *stages)),
-            *(track / "scores" / stage / f"{shard}.parquet" for stage in stages),
-        ]
-        for file in files:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
-    names = [f"shard-{number:05d}" for number in range(shards)]
-    whole = [
-        *(track / "default" / "packs" / f"{pack}.json" for pack in packs(names)),
-        *(results / "models" / f"{model}.json" for model in ("centerface", "qwen2-1.5b-instruct")),
-        track / "shards.txt",
-        track / "default" / "livecc_pretrain_default_with_seeks.jsonl",
-        results / "summary.json",
-        results / "summary.txt",
-    ]
-    for file in whole:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    assert config["selections"].keys() == {"default"}
+def make_results(folder: Path) -> None:
+    """An empty file for every result of every rule, as Snakemake itself lists them."""
+    _, _, listing = snakemake(folder, "--summary")
+    for line in listing.splitlines():
+        file = line.split("\t")[0]
+        if file.startswith("results/"):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).touch()
 
 
 def snakemake(folder: Path, *flags: str) -> tuple[float, float, str]:
@@ -97,19 +73,20 @@ def cpu_of_children() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=int, nargs="+", default=[1, 1000])
+    parser.add_argument("--tracks", nargs="+", default=["pretrain", "sft"])
     options = parser.parse_args()
     columns = "".join(f"{name:>12}" for name in ("dry run s", "CPU s", "no-op s", "CPU s"))
     print(f"{'shards':>8}{'jobs':>8}{columns}{'CPU ms/job':>12}")
     for shards in options.shards:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            make_data_set(folder, shards)
+            make_data_set(folder, shards, options.tracks)
             planned, planned_cpu, _ = snakemake(folder, "--dry-run", "--quiet", "all")
             _, _, listing = snakemake(folder, "--dry-run", "--quiet", "rules")
             jobs = next(
                 int(line.split()[1]) for line in listing.splitlines() if line.startswith("total")
             )
-            make_results(folder, shards)
+            make_results(folder)
             snakemake(folder, "--touch")
             idle, idle_cpu, output = snakemake(folder)
             if "Nothing to be done" not in output:
