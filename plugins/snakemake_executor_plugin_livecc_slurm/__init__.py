@@ -242,11 +242,13 @@ class Executor(upstream.Executor):
         comment = self._comment(job_info.job)
         since = self._refused.setdefault(comment, time.monotonic())
         patience = 60 * self.workflow.executor_settings.submit_patience
-        if not PASSING.search(msg) or time.monotonic() - since > patience:
+        # What sbatch said; the command follows, which may hold any words.
+        reason = msg.partition("\n    sbatch call:")[0]
+        if not PASSING.search(reason) or time.monotonic() - since > patience:
             for part in self._parts(job_info):
                 super()._report_job_error_threadsafe(part, msg)
             return
-        self._warn("submit", f"Slurm takes no job now; it is tried again. {msg.splitlines()[0]}")
+        self._warn("submit", f"Slurm takes no job now; it is tried again. {reason}")
         self._job_submission_executor.submit(self._submit_again, job_info.job)
 
     def _submit_again(self, job: Any) -> None:
@@ -345,7 +347,7 @@ class Executor(upstream.Executor):
             return state
         try:
             return "COMPLETED" if int(file.read_text()) == 0 else "FAILED"
-        except OSError:
+        except (OSError, ValueError):
             return state
 
     def _fail(self, job_info: SubmittedJobInfo, state: str) -> None:
