@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--tracks", nargs="+", default=["pretrain", "sft"])
     options = parser.parse_args()
     columns = "".join(f"{name:>12}" for name in ("dry run s", "CPU s", "no-op s", "CPU s"))
-    print(f"{'shards':>8}{'jobs':>8}{columns}{'CPU ms/job':>12}")
+    print(f"{'shards':>8}{'jobs':>8}{columns}{'CPU ms/job':>12}{'peak MB':>9}")
     for shards in options.shards:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -93,7 +93,9 @@ def main() -> None:
             if "Nothing to be done" not in output:
                 sys.exit(f"expected nothing to do, got:\n{output[-3000:]}")
             figures = "".join(f"{x:>12.1f}" for x in (planned, planned_cpu, idle, idle_cpu))
-            print(f"{shards:>8}{jobs:>8}{figures}{planned_cpu / jobs * 1000:>12.1f}")
+            # Of all calls so far; the largest data set comes last.
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            print(f"{shards:>8}{jobs:>8}{figures}{planned_cpu / jobs * 1000:>12.1f}{peak:>9.0f}")
 
 
 if __name__ == "__main__":

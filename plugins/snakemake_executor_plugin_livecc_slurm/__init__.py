@@ -24,6 +24,7 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,10 @@ STUCK = frozenset(
         "QOSMaxCpuPerJobLimit",
     }
 )
+#: Ends that more memory would not have changed.
+NOT_FOR_MEMORY = frozenset(
+    {"TIMEOUT", "CANCELLED", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "DEADLINE", "LOST"}
+)
 #: What to say beside a state.
 HINTS = {
     "TIMEOUT": "The next attempt gets more time, and goes on where this one stopped.",
@@ -75,6 +80,11 @@ HINTS = {
 
 #: Snakemake makes options of these types; it does not know `str | None`.
 OptionalText = Optional[str]  # noqa: UP045
+
+LIMITS_HINT = (
+    "No node of the partition has what this job asks for. Set the most that a job may ask for in "
+    "the profile (resources: mem_mb, runtime), or less in the configuration (resources.STAGE)."
+)
 
 
 @dataclass
@@ -136,6 +146,9 @@ class Executor(upstream.Executor):
         #: Comment of a job -> when its submission first failed.
         self._refused: dict[str, float] = {}
         self._warned: set[str] = set()
+        #: Job -> memory of each attempt, as Snakemake would have it; how many were not for memory.
+        self._memory: dict[Any, dict[int, int]] = {}
+        self._spared: Counter[Any] = Counter()
         super().__init__(workflow, logger)
 
     def __post_init__(self, test_mode: bool = False) -> None:
@@ -201,8 +214,21 @@ class Executor(upstream.Executor):
         model = self.workflow.executor_settings.gpu_model
         if model and job.resources.get("gpu") and not job.resources.get("gpu_model"):
             job.add_aux_resource("gpu_model", model)
+        self._spare_memory(job)
         if not self._stopping.is_set():
             super().run_job(job)
+
+    def _spare_memory(self, job: Any) -> None:
+        """More memory is for jobs that failed, not for those that were out of time or cancelled.
+
+        Snakemake computes resources from the number of the attempt alone; four times out of time
+        would ask for memory that no node has.
+        """
+        if isinstance(job, Pack) or not job.resources.get("mem_mb"):
+            return
+        attempts = self._memory.setdefault(job, {})
+        attempts.setdefault(job.attempt, job.resources.mem_mb)
+        job.resources.mem_mb = attempts[max(1, job.attempt - self._spared[job])]
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
         account = self.workflow.executor_settings.account
@@ -245,6 +271,8 @@ class Executor(upstream.Executor):
         # What sbatch said; the command follows, which may hold any words.
         reason = msg.partition("\n    sbatch call:")[0]
         if not PASSING.search(reason) or time.monotonic() - since > patience:
+            if "node configuration is not available" in reason:
+                msg = f"{LIMITS_HINT}\n{msg}"
             for part in self._parts(job_info):
                 super()._report_job_error_threadsafe(part, msg)
             return
@@ -353,9 +381,11 @@ class Executor(upstream.Executor):
     def _fail(self, job_info: SubmittedJobInfo, state: str) -> None:
         log = job_info.aux.get("slurm_logfile")
         hint = HINTS.get(state, "")
+        if state in NOT_FOR_MEMORY:
+            self._spared[job_info.job] += 1
         self.report_job_error(
             job_info,
-            msg=f"Slurm job {job_info.external_jobid} ended as {state}. {hint}",
+            msg=f"Slurm job {job_info.external_jobid} ended as {state}. {hint} ".replace("  ", " "),
             aux_logs=[str(log)] if log else [],
         )
 
