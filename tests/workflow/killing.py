@@ -117,7 +117,7 @@ def stray_files(*folders: Path) -> list[str]:
         str(path)
         for folder in folders
         for path in folder.rglob("*")
-        if path.name.startswith(".") or path.suffix == ".tmp" or path.name.startswith("tmp")
+        if path.name.startswith(".") or path.suffix == ".tmp"
     )
 
 

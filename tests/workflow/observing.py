@@ -65,13 +65,19 @@ class Observed:
         """How many batches there are of a stage so far."""
         return sum(name == stage for name, _, _ in self.batches())
 
+    def scored(self) -> Counter[tuple[str, str, str]]:
+        """(stage, track, content key) -> how often it was scored."""
+        return Counter(
+            (stage, track, key)
+            for stage, track, keys in self.batches()
+            for key in keys
+            if key is not None
+        )
+
     def scored_again(self) -> Counter[str]:
         """Stage -> items that were scored, beyond once each."""
-        times: Counter[tuple[str, str, str]] = Counter()
-        for stage, track, keys in self.batches():
-            times.update((stage, track, key) for key in keys if key is not None)
         again: Counter[str] = Counter()
-        for (stage, _, _), count in times.items():
+        for (stage, _, _), count in self.scored().items():
             again[stage] += count - 1
         return +again
 
