@@ -94,6 +94,12 @@ def unlock(project: Project) -> None:
     shutil.rmtree(project.folder / ".snakemake" / "locks", ignore_errors=True)
 
 
+def start_again(project: Project, **environment: str) -> StartedRun:
+    """Start a run where another was killed."""
+    unlock(project)
+    return StartedRun(project, environment=environment)
+
+
 def clear(project: Project) -> None:
     """Forget all runs: results, caches, and what Snakemake noted."""
     for name in ("results", ".snakemake"):

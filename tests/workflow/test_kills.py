@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from both_tracks import make_both_tracks
-from killing import StartedRun, clear, differing, final_files, stray_files, unlock, wait_until
+from killing import StartedRun, clear, differing, final_files, start_again, stray_files, wait_until
 from observing import Observed
 from running import Project
 
@@ -43,8 +43,7 @@ class Killer:
 
         Returns whether the run was quicker and has completed.
         """
-        unlock(self.project)
-        run = StartedRun(self.project, environment=self.observed.environment)
+        run = start_again(self.project, **self.observed.environment)
         self._wait_for_moment(run, aims)
         alone = self.kills % DRIVER_ALONE == DRIVER_ALONE - 1
         running = run.stages()
@@ -117,8 +116,7 @@ def check_kills(project: Project, seed: int) -> None:
         while killer.kills < KILLS:
             if killer.run_and_kill([stage for stage in stages if not killer.hit[stage]] or stages):
                 break
-        unlock(project)
-        run = StartedRun(project, environment=observed.environment)
+        run = start_again(project, **observed.environment)
         assert run.wait() == 0, run.output()[-5000:]
         # A run whose driver was killed may have left jobs behind.
         run.wait_for_jobs()
