@@ -43,7 +43,7 @@ def pretrain_lines(videos: Path, count: int) -> list[dict[str, Any]]:
         name = f"captions{n}.mp4"
         if n < count - 1:
             write_video(videos / name, 30 + n, size=(96, 160))
-        lines.append(record(name, words_of(n), 300 + 20 * n))
+        lines.append(record(name, words_of(n), 150 + 10 * n))
     return lines
 
 
@@ -95,7 +95,7 @@ def make_both_tracks(
     models.mkdir()
     (models / "centerface").symlink_to(face_detector)
     random_active_speaker(models / "light_asd")
-    project.write_input("captions", pretrain_lines(videos, 8))
+    project.write_input("captions", pretrain_lines(videos, 12))
     project.write_input("spoken", spoken_lines(videos) if whisper else told_lines(videos, 3))
     project.config = {
         "device": "cpu",
@@ -105,6 +105,7 @@ def make_both_tracks(
             "sft": {"inputs": ["input/spoken*.jsonl"], "videos": "videos"},
         },
         "transcribe": {"enabled": whisper is not None, "beam_size": 1},
+        "clip_captions": {"min_clip_seconds": 5, "max_clip_seconds": 20},
         "clip_transcripts": {"min_clip_seconds": 5, "max_clip_seconds": 20},
         "score_lm_loss": {"model": str(tiny_lm)},
         "score_active_speaker": {"detector": "centerface"},

@@ -78,7 +78,7 @@ def test_ended_run_goes_on_where_it_was(project: Project) -> None:
     assert all(count <= largest[stage] for stage, count in again.items())
 
 
-def test_orphan_does_not_write_over_the_next_runs_results(project: Project, tmp_path: Path) -> None:
+def test_orphan_does_not_write_over_the_next_runs_results(project: Project) -> None:
     """Snakemake alone is killed, and started again with another prompt before its job is done."""
     project.config["tracks"].pop("sft")
     project.config["score_talking_head"] = {"enabled": False}
