@@ -14,13 +14,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from livecc.driver_watch import TERMINATED, end_with_driver
 from livecc.errors import LiveccError
 from livecc.files import DISK_FULL
 from livecc.scoring import Outcome, ScoreJob
 from livecc.scoring import run_job as run_scoring
 
 INTERRUPTED = 130
-TERMINATED = 143
 
 
 def run(
@@ -45,6 +45,7 @@ def run(
         logging.getLogger(noisy).setLevel(logging.WARNING)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
+    end_with_driver()
     try:
         status = main(options) or 0
     except LiveccError as error:

@@ -10,7 +10,6 @@ import errno
 import gzip
 import io
 import os
-import secrets
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +19,7 @@ from typing import IO, Any, BinaryIO, cast
 import orjson
 
 from livecc.errors import LiveccError
+from livecc.leftovers import temporary_path
 
 JSON_LINES_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MAX_LINE_BYTES = 256 * 2**20
@@ -34,10 +34,11 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it to `path`.
 
     On any error, KeyboardInterrupt included, the temporary file is removed and `path` is left as
-    it was. Raises LiveccError when the disk is full.
+    it was. What a killed writer leaves, the next one removes (`livecc.leftovers`). Raises
+    LiveccError when the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -7,13 +7,11 @@ Needs the packages `gguf` and `accelerate`, here only.
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 from pathlib import Path
 
 from livecc.errors import LiveccError
 from livecc.files import read_json, write_json
+from livecc.leftovers import scratch_folder
 
 
 def convert_gguf(gguf_file: Path, out_dir: Path) -> None:
@@ -50,16 +48,11 @@ def convert_gguf(gguf_file: Path, out_dir: Path) -> None:
     # it needs no quantizer.
     fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     fresh.load_state_dict(unpacked.state_dict())
-    temporary = out_dir.with_name(f".{out_dir.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.mkdir(parents=True)
+    with scratch_folder(out_dir) as temporary:
         fresh.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         _make_portable(temporary)
         temporary.rename(out_dir)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _make_portable(folder: Path) -> None:

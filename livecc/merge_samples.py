@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import heapq
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import orjson
 
 from livecc.errors import LiveccError
 from livecc.files import open_atomic
+from livecc.leftovers import scratch_folder
 
 #: Files merged at once; more are merged in two rounds, because open files are limited.
 FAN_IN = 256
@@ -50,12 +50,11 @@ def merge(samples: Sequence[Path], output: Path) -> Merged:
 
     Raises LiveccError when a line is not one that `select_samples` wrote.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
     merged = Merged()
     offsets: list[int] = []
     digest = hashlib.sha256()
     with (
-        tempfile.TemporaryDirectory(dir=output.parent, prefix=".merge-") as scratch,
+        scratch_folder(output) as scratch,
         open_atomic(output) as stream,
     ):
 
@@ -66,7 +65,7 @@ def merge(samples: Sequence[Path], output: Path) -> Merged:
 
         previous = b""
         video = None
-        for sample in _merged(list(samples), Path(scratch)):
+        for sample in _merged(list(samples), scratch):
             # The same video in two shards.
             if sample.line == previous:
                 continue

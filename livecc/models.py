@@ -27,6 +27,7 @@ from typing import Any
 from livecc.config import REPOSITORY, read_yaml
 from livecc.errors import LiveccError
 from livecc.files import read_json, write_json
+from livecc.leftovers import scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -142,19 +143,14 @@ class _UnavailableError(Exception):
 @contextmanager
 def _folder_when_whole(target: Path) -> Iterator[Path]:
     """A scratch folder that becomes `target` only when everything in it went well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    with scratch_folder(target) as scratch:
         yield scratch
-        scratch.chmod(0o755)
         try:
             scratch.replace(target)
         except OSError:
             # Another job finished the same model in the meantime: the two are the same.
             if not target.is_dir() or not any(target.iterdir()):
                 raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _where(source: Mapping[str, Any]) -> str:

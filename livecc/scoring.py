@@ -17,7 +17,7 @@ from livecc.coverage import Coverage, write_coverage
 from livecc.device_lease import hold_gpus
 from livecc.files import write_json, write_table
 from livecc.fingerprint import fingerprint
-from livecc.progress import job_progress
+from livecc.progress import job_progress, progress_file
 from livecc.score_cache import ScoreCache
 from livecc.tables import schema
 
@@ -180,7 +180,10 @@ def score_items(
     stats.items = len(keys)
     missing = {item_id for item_id, key in keys.items() if key is None or key not in found}
     stats.found = stats.items - len(missing)
-    if missing:
+    if not missing:
+        # A job that was killed when it had scored everything left this.
+        progress_file(stats_output).unlink(missing_ok=True)
+    else:
         with job_progress(stats.stage, len(missing), stats_output) as progress:
             hold_gpus(stats.details.get("device"), gpus)
             load_started = time.monotonic()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import filecmp
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import orjson
 
 from livecc.errors import LiveccError
 from livecc.files import JSON_LINES_SUFFIXES, open_atomic, read_lines
+from livecc.leftovers import scratch_folder
 
 _BUFFERED_BYTES = 64 * 2**20
 
@@ -57,12 +57,11 @@ def shard_input(
         raise LiveccError(f"suffix {suffix!r}: must be one of {', '.join(JSON_LINES_SUFFIXES)}")
     if n_shards < 1:
         raise LiveccError(f"{n_shards} shards: at least 1 is needed")
-    folder.mkdir(parents=True, exist_ok=True)
     _refuse_other_cuts(folder, prefix, n_shards, suffix)
     bad: list[tuple[str, int, str]] = []
     videos = 0
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".sharding-") as scratch:
-        parts = [Path(scratch) / str(index) for index in range(n_shards)]
+    with scratch_folder(folder / prefix) as scratch:
+        parts = [scratch / str(index) for index in range(n_shards)]
         buffers: dict[int, list[bytes]] = {}
         buffered = 0
         for file in files:

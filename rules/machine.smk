@@ -1,4 +1,4 @@
-# Where jobs run: GPUs of this machine, and the image of --sdm apptainer.
+# Where jobs run: GPUs of this machine, and the image of --sdm apptainer; and when they end.
 #
 # needs  config["container"]; nvidia-smi or $LIVECC_GPUS
 # makes  no file
@@ -7,6 +7,7 @@ import os
 
 from livecc.containers import container_environment, folders_of
 from livecc.device_lease import usable_gpus
+from livecc.driver_watch import announce
 
 if "apptainer" in DEPLOYED:
     if config["container"] is None:
@@ -25,3 +26,9 @@ if "apptainer" in DEPLOYED:
 if workflow.is_main_process and workflow.nodes is None and config["device"] != "cpu":
     if "gpu" not in workflow.global_resources and (gpus := usable_gpus()):
         workflow.register_resource("gpu", len(gpus))
+
+
+# Jobs on this machine do not outlive a Snakemake that was killed. (On a cluster, who starts the next
+# run ends them.)
+if workflow.is_main_process and workflow.nodes is None:
+    announce()

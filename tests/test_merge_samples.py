@@ -106,7 +106,7 @@ def test_more_shards_than_may_be_open(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(merge_samples, "FAN_IN", 3)
     merge(paths, tmp_path / "many.jsonl")
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "many.jsonl").read_bytes()
-    assert not list(tmp_path.glob(".merge-*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_long_previous_is_not_parsed_but_kept(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from livecc.files import read_json, read_rows
 from livecc.fingerprint import PrefixHash, content_key, fingerprint
+from livecc.progress import progress_file
 from livecc.score_cache import ScoreCache
 from livecc.scoring import Engine, Item, Row, StageStats, failed, ok, score_items
 
@@ -96,6 +97,15 @@ def test_killed_job_loses_at_most_a_batch(tmp_path: Path) -> None:
     engine = Counting()
     assert len(run(tmp_path, texts, engine)) == 10
     assert engine.scored == ["6", "7", "8", "9"]
+
+
+def test_what_a_killed_job_said_of_its_progress_goes_away(tmp_path: Path) -> None:
+    run(tmp_path, {"a": "x"}, Counting())
+    said = progress_file(tmp_path / "a.json")
+    said.write_text("{}")
+    # Killed when all was scored, so that nothing is left to score.
+    run(tmp_path, {"a": "x"}, Counting())
+    assert not said.exists()
 
 
 def test_item_without_content_is_looked_at_again(tmp_path: Path) -> None:

@@ -68,14 +68,17 @@ class Project:
         path.write_text("".join(f"{text}\n" for text in texts))
         return path
 
-    def run(self, *flags: str, environment: dict[str, str] | None = None) -> Run:
-        """Run Snakemake in the folder."""
+    def command(self, *flags: str) -> list[str]:
+        """What a user would type, after writing the configuration; `flags` win over its own."""
         (self.folder / "my.yaml").write_text(yaml.safe_dump(self.config))
         command = [sys.executable, "-m", "snakemake", "-s", str(self.repository / "Snakefile")]
         command += ["--workflow-profile", str(self.repository / "profiles" / "local")]
-        command += ["--configfile", "my.yaml", "--cores", "2", *flags]
+        return [*command, "--configfile", "my.yaml", "--cores", "2", *flags]
+
+    def run(self, *flags: str, environment: dict[str, str] | None = None) -> Run:
+        """Run Snakemake in the folder."""
         result = subprocess.run(
-            command,
+            self.command(*flags),
             cwd=self.folder,
             capture_output=True,
             text=True,

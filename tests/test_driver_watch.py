@@ -1,0 +1,104 @@
+"""Jobs end with the process that started them, however it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from livecc import driver_watch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+#: A driver that announces itself, starts a job below a shell as Snakemake does, and waits.
+DRIVER = """
+import subprocess, sys, time
+from livecc.driver_watch import announce
+
+announce()
+subprocess.Popen(["bash", "-c", 'set -e; "$0" -c "$1" > "$2" 2>&1', *sys.argv[1:]])
+time.sleep(600)
+"""
+JOB = """
+import argparse, time
+from livecc import cli
+
+def main(options):
+    try:
+        print("at work", flush=True)
+        {work}
+    finally:
+        print("unwound", flush=True)
+
+cli.run(main, argparse.ArgumentParser(), [])
+"""
+PATIENT = "time.sleep(600)"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+def start(work: str, log: Path) -> subprocess.Popen[bytes]:
+    job = JOB.format(work=work)
+    command = [sys.executable, "-c", DRIVER, sys.executable, job, str(log)]
+    driver = subprocess.Popen(command, cwd=REPOSITORY)
+    assert came_true(lambda: log.exists() and "at work" in log.read_text())
+    return driver
+
+
+def came_true(check: Callable[[], bool], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_job_unwinds_when_its_driver_is_killed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    driver = start(PATIENT, log)
+    time.sleep(3 * driver_watch.POLL_SECONDS)
+    assert "unwound" not in log.read_text()
+    driver.kill()
+    driver.wait()
+    assert came_true(lambda: "unwound" in log.read_text())
+    assert f"({driver.pid}) is gone, so it ends, too" in log.read_text()
+
+
+def test_job_that_cannot_unwind_ends_all_the_same(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    driver = start(STUBBORN, log)
+    driver.kill()
+    # Not waited for: a zombie is gone, too.
+    assert came_true(lambda: "is gone" in log.read_text())
+    assert came_true(lambda: not writers(log))
+    driver.wait()
+
+
+def writers(log: Path) -> list[int]:
+    """Processes that have the file open."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/1"):
+        try:
+            if link.readlink() == log:
+                found.append(int(link.parts[2]))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("value", [None, "", "1", "x y z", "999999999 1 {host}", "1 0 {host}"])
+def test_without_a_driver_to_be_seen_nothing_is_watched(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv(driver_watch.VARIABLE, raising=False)
+    if value is not None:
+        host = driver_watch.socket.gethostname()
+        monkeypatch.setenv(driver_watch.VARIABLE, value.format(host=host))
+    started: list[object] = []
+    monkeypatch.setattr(driver_watch.threading, "Thread", lambda **_: started.append(1))
+    driver_watch.end_with_driver()
+    assert started == []

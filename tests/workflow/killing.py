@@ -1,0 +1,160 @@
+"""Snakemake started, watched and killed, as a machine that vanishes or a user would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from running import Project
+
+#: Folders and files below a track's results that tell of times and of what was in the cache.
+_TIMES = ("stats",)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of a run: its id and the stage whose script it runs ("" for others)."""
+
+    pid: int
+    stage: str
+
+
+class StartedRun:
+    """Snakemake in a session of its own, so that its jobs can be told from all other processes."""
+
+    def __init__(self, project: Project, *flags: str, environment: dict[str, str]) -> None:
+        self.log = project.folder / "snakemake.log"
+        with self.log.open("wb") as stream:
+            self.driver = subprocess.Popen(
+                project.command(*flags),
+                cwd=project.folder,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.driver.pid
+
+    def ended(self) -> bool:
+        return self.driver.poll() is not None
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait(self, seconds: float = 300) -> int:
+        """Wait for the driver's end; returns its exit code."""
+        return self.driver.wait(seconds)
+
+    def processes(self) -> list[Process]:
+        """What lives of the run, whoever its parent is now."""
+        return [Process(pid, _stage(pid)) for pid in _session(self.pid)]
+
+    def stages(self) -> set[str]:
+        """The stages that jobs are running of."""
+        return {process.stage for process in self.processes()} - {""}
+
+    def kill_all(self) -> None:
+        """SIGKILL to everything at once: the machine is gone."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.driver.wait(60)
+        self.wait_for_jobs()
+
+    def kill_driver(self) -> None:
+        """SIGKILL to Snakemake alone: its jobs stay behind."""
+        self.driver.kill()
+        self.driver.wait(60)
+
+    def wait_for_jobs(self, seconds: float = 120) -> None:
+        """Wait until nothing of the run lives."""
+        assert wait_until(lambda: not _session(self.pid), seconds), self.processes()
+
+
+def wait_until(true: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:
+    """Whether something came true within a time."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def unlock(project: Project) -> None:
+    """What `snakemake --unlock` does, without the seconds that it takes to start."""
+    shutil.rmtree(project.folder / ".snakemake" / "locks", ignore_errors=True)
+
+
+def start_again(project: Project, **environment: str) -> StartedRun:
+    """Start a run where another was killed."""
+    unlock(project)
+    return StartedRun(project, environment=environment)
+
+
+def clear(project: Project) -> None:
+    """Forget all runs: results, caches, and what Snakemake noted."""
+    for name in ("results", ".snakemake"):
+        shutil.rmtree(project.folder / name, ignore_errors=True)
+
+
+def final_files(project: Project) -> dict[str, bytes]:
+    """The content of all results that do not tell of times."""
+    found = {}
+    for track in project.config["tracks"]:
+        for path in sorted(project.results(track).rglob("*")):
+            relative = path.relative_to(project.results())
+            if path.is_file() and relative.parts[1] not in _TIMES:
+                found[str(relative)] = path.read_bytes()
+    return found
+
+
+def differing(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
+    """Names of files that are not the same in both."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def stray_files(*folders: Path) -> list[str]:
+    """Files and folders that only a writer at work should have."""
+    return sorted(
+        str(path)
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.name.startswith(".") or path.suffix == ".tmp"
+    )
+
+
+def _session(leader: int) -> list[int]:
+    """Ids of the living processes of a session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            fields = _stat(int(entry.name))
+            if fields and int(fields[3]) == leader and fields[0] not in "ZX":
+                found.append(int(entry.name))
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name: state, parent, group, session, ..."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _stage(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return ""
+    scripts = [Path(word) for word in words[:3] if word.endswith(".py")]
+    return scripts[0].stem if scripts and scripts[0].parent.name == "scripts" else ""

@@ -1,0 +1,146 @@
+"""Runs that are killed at random moments, and started again until they complete."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from both_tracks import make_both_tracks
+from killing import StartedRun, clear, differing, final_files, start_again, stray_files, wait_until
+from observing import Observed
+from running import Project
+
+pytestmark = pytest.mark.workflow
+
+#: SIGKILLs of one test; there are two such tests.
+KILLS = 26
+#: Of so many kills, one hits Snakemake alone.
+DRIVER_ALONE = 4
+WITHOUT_SCORES = {"select_samples", "merge_samples"}
+
+
+class Killer:
+    """Kills runs of a project at moments that a seed chooses, and keeps account of it."""
+
+    def __init__(self, project: Project, observed: Observed, seconds: float, seed: int) -> None:
+        """`observed` has what a run scored that nobody killed, and that took so many seconds."""
+        self.project = project
+        self.observed = observed
+        self.seconds = seconds
+        self.random = random.Random(seed)
+        #: (stage, track, key) of all items.
+        self.items = set(observed.scored())
+        self.stages = sorted({stage for stage, _, _ in self.items})
+        self.kills = 0
+        self.driver_alone = 0
+        #: Stage -> kills that hit a job of it.
+        self.hit: Counter[str] = Counter()
+
+    def start(self) -> StartedRun:
+        return start_again(self.project, **self.observed.environment)
+
+    def run_and_kill(self) -> bool:
+        """Start a run and kill it; returns whether it was quicker and has completed."""
+        run = self.start()
+        self._wait_for_moment(run)
+        running = run.stages()
+        if run.ended():
+            assert run.wait() == 0, run.output()[-5000:]
+            return True
+        if self.kills % DRIVER_ALONE == DRIVER_ALONE - 1:
+            run.kill_driver()
+            self.driver_alone += 1
+        else:
+            run.kill_all()
+        self.kills += 1
+        self.hit.update(running)
+        return False
+
+    def _wait_for_moment(self, run: StartedRun) -> None:
+        """Any time, or when a job of some stage is at work, or when it has just done a batch."""
+        missing = self.items - set(self.observed.scored())
+        left = self.seconds * (0.2 + len(missing) / len(self.items))
+        kind = self.random.choice(["any time", "job", "batch", "batch"])
+        aims = {stage for stage, _, _ in missing} or WITHOUT_SCORES
+        new = aims - self.hit.keys()
+        aim = self.random.choice(sorted(new or aims))
+        before = self.observed.count(aim)
+
+        def is_there() -> bool:
+            by_batch = kind == "batch" and missing
+            at_work = self.observed.count(aim) > before if by_batch else aim in run.stages()
+            return at_work or run.ended()
+
+        if kind == "any time":
+            wait_until(run.ended, self.random.uniform(0, left))
+        elif wait_until(is_there, 3 * self.seconds):
+            part = 0.01 if kind == "batch" or not missing else 0.05
+            wait_until(run.ended, self.random.uniform(0, part * self.seconds))
+
+
+@pytest.fixture
+def whisper(fetched_model: Callable[[str], Path]) -> Path:
+    return fetched_model("whisper-tiny.en")
+
+
+@pytest.mark.models
+def test_killed_run_that_transcribes(
+    tmp_path: Path, tiny_lm: Path, face_detector: Path, whisper: Path
+) -> None:
+    project = make_both_tracks(tmp_path / "p", tiny_lm, face_detector, whisper)
+    check_kills(project, seed=1)
+
+
+def test_killed_run_with_transcripts_of_its_own(
+    tmp_path: Path, tiny_lm: Path, face_detector: Path
+) -> None:
+    project = make_both_tracks(tmp_path / "p", tiny_lm, face_detector)
+    check_kills(project, seed=2)
+
+
+def check_kills(project: Project, seed: int) -> None:
+    """Kill runs of a new project, and compare with one that is not killed."""
+    observed = Observed(project.folder / "observed")
+    run = StartedRun(project, environment=observed.environment)
+    began = time.monotonic()
+    assert run.wait() == 0, run.output()[-5000:]
+    killer = Killer(project, observed, time.monotonic() - began, seed)
+    expected = final_files(project)
+    assert any(name.endswith("_with_seeks.jsonl") for name in expected)
+    assert max(observed.scored().values()) == 1
+
+    while killer.kills < KILLS:
+        clear(project)
+        observed.clear()
+        hit_before = killer.hit.copy()
+        while killer.kills < KILLS:
+            if killer.run_and_kill():
+                break
+        run = killer.start()
+        assert run.wait() == 0, run.output()[-5000:]
+        assert differing(final_files(project), expected) == []
+        assert set(observed.scored()) == killer.items
+        assert rows_in_cache(project) == len(killer.items)
+        again = observed.scored_again()
+        largest = observed.largest_batch()
+        print(f"{killer.kills} kills, hit {dict(killer.hit)}, scored again {dict(again)}")
+        for stage, count in again.items():
+            # The batch in work, in each job that a kill hit.
+            assert count <= (killer.hit - hit_before)[stage] * largest[stage], stage
+        assert stray_files(project.results(), project.folder / ".snakemake") == []
+    assert set(killer.stages) <= killer.hit.keys()
+    assert killer.driver_alone == KILLS // DRIVER_ALONE
+
+
+def rows_in_cache(project: Project) -> int:
+    """Rows of all segments; as many as items when none was scored for nothing."""
+    lines = [
+        line
+        for segment in project.results("cache").rglob("*.jsonl")
+        for line in segment.read_bytes().splitlines()
+    ]
+    return sum(b'"key":' in line for line in lines)

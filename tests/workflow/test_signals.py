@@ -1,0 +1,99 @@
+"""Runs that are asked to end, by Ctrl-C or by a scheduler, and drivers that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from both_tracks import make_both_tracks
+from killing import (
+    StartedRun,
+    clear,
+    differing,
+    final_files,
+    start_again,
+    stray_files,
+    wait_until,
+)
+from observing import Observed
+from running import Project
+
+pytestmark = pytest.mark.workflow
+
+#: What Snakemake returns when it has not made everything.
+INCOMPLETE = 1
+SECONDS = 300
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_lm: Path, face_detector: Path) -> Project:
+    return make_both_tracks(tmp_path / "p", tiny_lm, face_detector)
+
+
+def test_ended_run_goes_on_where_it_was(project: Project) -> None:
+    """(how it is asked to end, whom, while which stage is at work), one after the other."""
+    observed = Observed(project.folder / "observed")
+    assert project.run().status == 0
+    expected = final_files(project)
+    clear(project)
+    for how, everyone, stage in (
+        # Ctrl-C in a terminal reaches Snakemake and all its jobs.
+        (signal.SIGINT, True, "score_lm_loss"),
+        # A scheduler's word before a time limit does, too.
+        (signal.SIGTERM, True, "score_active_speaker"),
+        # `kill`: what runs may finish, nothing more is started.
+        (signal.SIGINT, False, "score_talking_head"),
+        (signal.SIGTERM, False, "make_prompts"),
+    ):
+        run = StartedRun(project, environment=observed.environment)
+        batches = observed.count(stage)
+
+        def at_work(run: StartedRun = run, stage: str = stage, batches: int = batches) -> bool:
+            return observed.count(stage) > batches or run.ended()
+
+        assert wait_until(at_work, SECONDS), run.output()[-3000:]
+        assert not run.ended(), run.output()[-3000:]
+        if everyone:
+            os.killpg(run.pid, how)
+        else:
+            run.driver.send_signal(how)
+        status = run.wait(SECONDS)
+        output = run.output()
+        assert status == INCOMPLETE, output[-3000:]
+        assert run.processes() == []
+        assert "Traceback" not in output, output[-5000:]
+        assert "this might take some time" in output
+        assert stray_files(project.results(), project.folder / ".snakemake") == []
+        failed = "Error in rule" in output
+        assert failed == everyone, output[-3000:]
+    run = StartedRun(project, environment=observed.environment)
+    assert run.wait(SECONDS) == 0, run.output()[-5000:]
+    assert differing(final_files(project), expected) == []
+    # What had been scored was kept: at most a batch of those two jobs was lost.
+    again = observed.scored_again()
+    largest = observed.largest_batch()
+    assert again.keys() <= {"score_lm_loss", "score_active_speaker"}
+    assert all(count <= largest[stage] for stage, count in again.items())
+
+
+def test_orphan_does_not_write_over_the_next_runs_results(project: Project) -> None:
+    """Snakemake alone is killed, and started again with another prompt before its job is done."""
+    project.config["tracks"].pop("sft")
+    project.config["score_talking_head"] = {"enabled": False}
+    run = StartedRun(project, environment={})
+    assert wait_until(lambda: "score_lm_loss" in run.stages(), SECONDS)
+    (orphan,) = (job.pid for job in run.processes() if job.stage == "score_lm_loss")
+    # It goes on when all is over, as on a machine that hung.
+    os.kill(orphan, signal.SIGSTOP)
+    run.kill_driver()
+    project.config["score_lm_loss"]["prompts"] = {"system": "You are a poet."}
+    run = start_again(project)
+    assert run.wait(SECONDS) == 0, run.output()[-5000:]
+    expected = final_files(project)
+    os.kill(orphan, signal.SIGCONT)
+    assert wait_until(lambda: not Path(f"/proc/{orphan}").exists(), SECONDS)
+    assert differing(final_files(project), expected) == []
+    assert stray_files(project.results()) == []
+    assert project.run().jobs() == {}
