@@ -182,6 +182,13 @@ class Executor(upstream.Executor):
             return job.script(super().format_job_exec)
         return super().format_job_exec(job)
 
+    def get_job_exec_prefix(self, job: Any) -> str:  # noqa: ARG002
+        """A job that runs on the driver's own machine does not end with it (driver_watch).
+
+        It is Slurm's, here as on any other node; the next run ends it.
+        """
+        return "unset LIVECC_DRIVER"
+
     def additional_general_args(self) -> str:
         """Nothing: the batch script's Snakemake runs the job itself.
 
