@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from both_tracks import make_both_tracks
 from killing import (
+    SECONDS,
     StartedRun,
     clear,
     differing,
@@ -24,7 +25,6 @@ pytestmark = pytest.mark.workflow
 
 #: What Snakemake returns when it has not made everything.
 INCOMPLETE = 1
-SECONDS = 300
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_ended_run_goes_on_where_it_was(project: Project) -> None:
             os.killpg(run.pid, how)
         else:
             run.driver.send_signal(how)
-        status = run.wait(SECONDS)
+        status = run.wait()
         output = run.output()
         assert status == INCOMPLETE, output[-3000:]
         assert run.processes() == []
@@ -69,7 +69,7 @@ def test_ended_run_goes_on_where_it_was(project: Project) -> None:
         failed = "Error in rule" in output
         assert failed == everyone, output[-3000:]
     run = StartedRun(project, environment=observed.environment)
-    assert run.wait(SECONDS) == 0, run.output()[-5000:]
+    assert run.wait() == 0, run.output()[-5000:]
     assert differing(final_files(project), expected) == []
     # What had been scored was kept: at most a batch of those two jobs was lost.
     again = observed.scored_again()
@@ -90,7 +90,7 @@ def test_orphan_does_not_write_over_the_next_runs_results(project: Project) -> N
     run.kill_driver()
     project.config["score_lm_loss"]["prompts"] = {"system": "You are a poet."}
     run = start_again(project)
-    assert run.wait(SECONDS) == 0, run.output()[-5000:]
+    assert run.wait() == 0, run.output()[-5000:]
     expected = final_files(project)
     os.kill(orphan, signal.SIGCONT)
     assert wait_until(lambda: not Path(f"/proc/{orphan}").exists(), SECONDS)
