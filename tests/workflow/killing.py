@@ -13,6 +13,8 @@ from pathlib import Path
 
 from running import Project
 
+#: Nothing takes so long, however busy the machine is.
+SECONDS = 3600
 #: Folders and files below a track's results that tell of times and of what was in the cache.
 _TIMES = ("stats",)
 
@@ -51,7 +53,7 @@ class StartedRun:
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def wait(self, seconds: float = 300) -> int:
+    def wait(self, seconds: float = SECONDS) -> int:
         """Wait for the driver's end; returns its exit code."""
         return self.driver.wait(seconds)
 
@@ -66,15 +68,15 @@ class StartedRun:
     def kill_all(self) -> None:
         """SIGKILL to everything at once: the machine is gone."""
         os.killpg(self.pid, signal.SIGKILL)
-        self.driver.wait(60)
+        self.driver.wait(SECONDS)
         self.wait_for_jobs()
 
     def kill_driver(self) -> None:
         """SIGKILL to Snakemake alone: its jobs stay behind."""
         self.driver.kill()
-        self.driver.wait(60)
+        self.driver.wait(SECONDS)
 
-    def wait_for_jobs(self, seconds: float = 120) -> None:
+    def wait_for_jobs(self, seconds: float = SECONDS) -> None:
         """Wait until nothing of the run lives."""
         assert wait_until(lambda: not _session(self.pid), seconds), self.processes()
 
