@@ -71,6 +71,7 @@ def test_lock_of_a_driver_that_is_gone_is_removed() -> None:
 @pytest.mark.parametrize(
     ("owner", "advice"),
     [(driver.this_driver(), f"kill -INT {os.getpid()}"), (ELSEWHERE, "--unlock")],
+    ids=["alive", "elsewhere"],
 )
 def test_other_locks_stay_and_are_explained(owner: driver.Driver, advice: str) -> None:
     lock()
