@@ -6,7 +6,6 @@
 
 
 from livecc.release import release_configuration
-from livecc.software import STAGE_PACKAGES
 
 
 localrules:
@@ -25,25 +24,6 @@ rule list_shards:
         "Listing the shards of {wildcards.track}"
     run:
         write_shard_list(Path(output[0]), params.names)
-
-
-def manifest_receipts(track):
-    """--receipt=USE=FILE for every model of a track, as (use, file) pairs."""
-    stages = {*CLIP_STAGES[track], *STAGES[track]}
-    return [(use, receipt(use)) for use in MODELS if use.split(":")[0] in stages]
-
-
-def cache_flag():
-    """No param: a score cache that was moved changes nothing."""
-    return shlex.join(["--cache", CACHE]).replace("{", "{{").replace("}", "}}")
-
-
-def manifest_flags(wildcards, input):
-    """What the manifest says of the scores; quoted in the command."""
-    track = wildcards.track
-    stages = [name for name in (*CLIP_STAGES[track], *STAGES[track]) if name in STAGE_PACKAGES]
-    receipts = [f"--receipt={use}={path}" for use, path in manifest_receipts(track)]
-    return [f"--stage={stage}" for stage in stages] + receipts
 
 
 rule merge_samples:

@@ -10,8 +10,8 @@ import os
 from snakemake.logging import logger
 
 from livecc import plan as plans
-from livecc.files import write_json
 
+# The nested dry run writes down its jobs.
 if plans.JOBS_VARIABLE in os.environ and workflow.is_main_process:
     logger.addHandler(plans.JobRecorder(Path(os.environ[plans.JOBS_VARIABLE])))
 
@@ -20,15 +20,16 @@ localrules:
     plan,
 
 
+# It has no output: a plan is of this moment.
 rule plan:
     log:
         f"{RESULTS}/logs/plan.log",
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        config=literal(json.dumps(config)),
+        output=literal(f"{RESULTS}/plan.json"),
     message:
         "Planning"
-    run:
-        try:
-            made = plans.make_plan(config)
-        except LiveccError as error:
-            raise WorkflowError(str(error)) from None
-        write_json(Path(f"{RESULTS}/plan.json"), plans.to_json(made))
-        print(plans.render(made))
+    shell:
+        f"{script('plan')} --config {{params.config:q}} --output {{params.output:q}} 2> {{log:q}}"

@@ -9,28 +9,6 @@
 # when all files of its shards are. Packs are cut from the sorted names, so that another list of
 # shards makes all of them again: a file of an earlier list says nothing of what its shards have now.
 
-from livecc.shard_files import packs
-
-PACKS = {track: packs(SHARDS[track]) for track in TRACKS}
-
-
-def packed(wildcards, template):
-    """The files that `template` names, for each shard of a pack."""
-    return expand(
-        f"{RESULTS}/{wildcards.track}/{template}", shard=PACKS[wildcards.track][wildcards.pack]
-    )
-
-
-def pack_files(track, selection):
-    """What the jobs of a selection say they have done."""
-    return [f"{RESULTS}/{track}/{selection}/packs/{pack}.json" for pack in PACKS[track]]
-
-
-def minutes_to_copy(stage):
-    """Minutes of a job that hardly more than copies: as configured, for up to 1 GB of input."""
-    minutes = config["resources"][stage]["runtime"]
-    return lambda wildcards, input, attempt: round(minutes * max(1, input.size_mb / 1000) * attempt)
-
 
 rule select_samples:
     input:
