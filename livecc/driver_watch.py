@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -23,32 +23,34 @@ POLL_SECONDS = 0.3
 #: For unwinding; what sits in native code longer is ended all the same.
 GRACE_SECONDS = 2.0
 TERMINATED = 143
+_GONE = "the Snakemake process that started this job (%s) is gone, so it ends, too"
 
 
 def announce() -> None:
     """Let the jobs that this process starts from now on end with it."""
-    os.environ[VARIABLE] = f"{os.getpid()} {_started(os.getpid())} {socket.gethostname()}"
+    os.environ[VARIABLE] = f"{os.getpid()} {_started(os.getpid())} {_here()}"
 
 
 def end_with_driver() -> None:
     """Watch over the process that announced itself, from a thread, until this process ends.
 
     Nothing is watched where nobody did, or cannot be seen from here: jobs on other machines, and in
-    containers with processes of their own, are ended by whoever sent them there.
+    containers with processes of their own, are ended by whoever sent them there. A driver that is
+    gone already ends this process at once.
     """
-    process, _, rest = os.environ.get(VARIABLE, "").partition(" ")
-    started, _, host = rest.partition(" ")
-    if not process.isdecimal() or host != socket.gethostname():
-        return
-    driver = int(process)
-    if started and _started(driver) == started:
-        threading.Thread(target=_watch, args=(driver, started), daemon=True).start()
+    match os.environ.get(VARIABLE, "").split():
+        case [driver, started, here] if here == _here() and driver.isdecimal():
+            # For what was started when the driver had just been killed.
+            if _started(int(driver)) != started:
+                log.error(_GONE, driver)
+                sys.exit(TERMINATED)
+            threading.Thread(target=_watch, args=(int(driver), started), daemon=True).start()
 
 
 def _watch(driver: int, started: str) -> None:
     while _started(driver) == started:
         time.sleep(POLL_SECONDS)
-    log.error("the Snakemake process that started this job (%d) is gone, so it ends, too", driver)
+    log.error(_GONE, driver)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os._exit(TERMINATED)
@@ -63,3 +65,12 @@ def _started(process: int) -> str:
     # The name in parentheses may hold anything; see proc(5) for the fields after it.
     fields = stat.rpartition(")")[2].split()
     return "" if fields[0] in "ZX" else fields[19]
+
+
+def _here() -> str:
+    """What processes that see each other have in common: a machine's start, and a namespace."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return ""

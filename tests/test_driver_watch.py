@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -90,15 +91,25 @@ def writers(log: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("value", [None, "", "1", "x y z", "999999999 1 {host}", "1 0 {host}"])
-def test_without_a_driver_to_be_seen_nothing_is_watched(
+@pytest.mark.parametrize("value", [None, "", "1", "x y z", "1 2 another-machine", "x 2 {here}"])
+def test_what_cannot_be_seen_is_not_watched(
     monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
     monkeypatch.delenv(driver_watch.VARIABLE, raising=False)
     if value is not None:
-        host = driver_watch.socket.gethostname()
-        monkeypatch.setenv(driver_watch.VARIABLE, value.format(host=host))
+        monkeypatch.setenv(driver_watch.VARIABLE, value.format(here=driver_watch._here()))
     started: list[object] = []
     monkeypatch.setattr(driver_watch.threading, "Thread", lambda **_: started.append(1))
     driver_watch.end_with_driver()
     assert started == []
+
+
+@pytest.mark.parametrize("driver", [os.getpid(), 2**22 + 1])
+def test_driver_that_is_gone_when_the_job_begins(
+    monkeypatch: pytest.MonkeyPatch, driver: int
+) -> None:
+    """Its id may be another process's by now."""
+    monkeypatch.setenv(driver_watch.VARIABLE, f"{driver} 12345 {driver_watch._here()}")
+    with pytest.raises(SystemExit) as ended:
+        driver_watch.end_with_driver()
+    assert ended.value.code == driver_watch.TERMINATED
