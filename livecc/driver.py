@@ -20,10 +20,13 @@ from livecc.files import read_json, write_json
 
 #: Folder of these records, below Snakemake's own folder in the working directory.
 FOLDER = Path(".snakemake/livecc")
-RECORD = FOLDER / "driver.json"
+#: One record for each driver that has begun and may live.
+RECORDS = FOLDER / "drivers"
 LOCKS = Path(".snakemake/locks")
 #: Seconds without a sign of life after which a driver on another machine counts as gone.
 SILENCE = 300.0
+#: Seconds that a driver may take from its begin until it locks its folder.
+UNTIL_LOCKED = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -85,32 +88,56 @@ def is_alive(driver: Driver, last_sign: float | None = None) -> bool | None:
     return None
 
 
-def look_at_lock() -> str | None:
-    """Remove a lock whose driver is gone; what to tell the user about the lock, if anything.
+def begin() -> str | None:
+    """Write down the calling process as a driver of this folder and look at the lock there.
 
-    A lock of a driver that lives, or of which nobody knows, stays: Snakemake then refuses to run.
+    To be called before Snakemake looks for a lock: a driver that is killed with a lock has then
+    left a record, at whatever moment, and two that begin together see each other. Removes a lock
+    whose drivers are all gone. A lock of a driver that lives, or of which nobody knows, stays:
+    Snakemake then refuses to run. Returns what to tell the user about the lock, if anything.
     """
-    if not LOCKS.is_dir() or not any(LOCKS.iterdir()):
+    me = this_driver()
+    mine = RECORDS / f"{me.host}-{me.pid}-{me.ticks}.json"
+    write(mine, me)
+    others = {path: read(path) for path in RECORDS.glob("*.json") if path != mine}
+    locked = LOCKS.is_dir() and any(LOCKS.iterdir())
+    gone: list[Driver] = []
+    unknown: list[Driver] = []
+    for path, driver in others.items():
+        alive = False if driver is None else is_alive(driver)
+        if driver is not None and alive:
+            return _under_way(driver) if locked else None
+        if driver is not None and alive is None:
+            if locked or time.time() - driver.began < UNTIL_LOCKED:
+                unknown.append(driver)
+                continue
+        elif driver is not None:
+            gone.append(driver)
+        path.unlink(missing_ok=True)
+    if not locked or not (gone or unknown):
         return None
-    driver = read(RECORD)
-    if driver is None:
-        return None
-    alive = is_alive(driver)
-    if alive:
-        return (
-            f"A run is under way in this folder ({driver}). To end it: kill -INT {driver.pid}, "
-            f"on {driver.host}."
-        )
-    if alive is None:
-        return (
-            f"This folder is locked by {driver}, which cannot be looked up from here. If it does "
-            f"not run any more (ssh {driver.host} kill -0 {driver.pid}), run the same command "
-            "once with --unlock, then again without."
-        )
+    if unknown:
+        return _perhaps_under_way(unknown[0])
     shutil.rmtree(LOCKS)
+    last = max(gone, key=lambda driver: driver.began)
     return (
-        f"The last run in this folder ({driver}) ended without cleaning up; its lock was removed. "
+        f"The last run in this folder ({last}) ended without cleaning up; its lock was removed. "
         "What it finished is kept."
+    )
+
+
+def _under_way(driver: Driver) -> str:
+    return (
+        f"A run is under way in this folder ({driver}). To end it: kill -INT {driver.pid}, "
+        f"on {driver.host}."
+    )
+
+
+def _perhaps_under_way(driver: Driver) -> str:
+    return (
+        f"This folder is locked by {driver}, which cannot be looked up from here. If it does "
+        f"not run any more (ssh {driver.host} kill -0 {driver.pid}), run the same command "
+        "once with --unlock, then again without."
     )
 
 

@@ -17,6 +17,12 @@ from livecc.errors import LiveccError
 ELSEWHERE = replace(driver.this_driver(), host="some-other-login-node", slurm_job=None)
 
 
+PARENT = replace(
+    driver.this_driver(), pid=os.getppid(), ticks=driver._ticks(os.getppid()) or 0, slurm_job=None
+)
+#: For a Python that is to find the package.
+IMPORTING = {**os.environ, "PYTHONPATH": str(Path(driver.__file__).parents[1])}
+
 pytestmark = pytest.mark.usefixtures("folder")
 
 
@@ -32,7 +38,7 @@ def gone() -> driver.Driver:
     subprocess.run(
         [sys.executable, "-c", code],
         check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(driver.__file__).parents[1])},
+        env=IMPORTING,
     )
     found = driver.read(Path("gone.json"))
     assert found is not None
@@ -58,38 +64,64 @@ def test_another_machine_is_judged_by_signs_of_life() -> None:
     assert driver.is_alive(ELSEWHERE, time.time() - driver.SILENCE - 1) is False
 
 
+def record(owner: driver.Driver) -> Path:
+    path = driver.RECORDS / f"{owner.host}-{owner.pid}-{owner.ticks}.json"
+    driver.write(path, owner)
+    return path
+
+
 def test_lock_of_a_driver_that_is_gone_is_removed() -> None:
     lock()
-    driver.write(driver.RECORD, gone())
-    told = driver.look_at_lock()
+    old = record(gone())
+    told = driver.begin()
     assert told is not None
     assert "its lock was removed" in told
     assert not driver.LOCKS.exists()
-    assert driver.look_at_lock() is None
+    assert not old.exists()
+    assert driver.begin() is None
 
 
 @pytest.mark.parametrize(
     ("owner", "advice"),
-    [(driver.this_driver(), f"kill -INT {os.getpid()}"), (ELSEWHERE, "--unlock")],
+    [(PARENT, f"kill -INT {os.getppid()}"), (ELSEWHERE, "--unlock")],
     ids=["alive", "elsewhere"],
 )
 def test_other_locks_stay_and_are_explained(owner: driver.Driver, advice: str) -> None:
+    """Though another driver of this folder is gone: the lock may be either's."""
     lock()
-    driver.write(driver.RECORD, owner)
-    told = driver.look_at_lock()
+    record(gone())
+    record(owner)
+    for _ in range(2):
+        told = driver.begin()
+        assert told is not None
+        assert advice in told
+        assert str(owner) in told
+        assert driver.LOCKS.exists()
+
+
+def test_driver_killed_before_its_run_began_leaves_a_lock_that_goes() -> None:
+    code = "import os; from livecc import driver; driver.begin(); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code], check=False, env=IMPORTING)
+    lock()
+    told = driver.begin()
     assert told is not None
-    assert advice in told
-    assert str(owner) in told
-    assert driver.LOCKS.exists()
+    assert "its lock was removed" in told
 
 
 def test_lock_that_nobody_recorded_is_left_to_snakemake() -> None:
     lock()
-    assert driver.look_at_lock() is None
-    driver.RECORD.parent.mkdir()
-    driver.RECORD.write_text('{"host": "half a rec')
-    assert driver.look_at_lock() is None
+    assert driver.begin() is None
+    (driver.RECORDS / "one.json").write_text('{"host": "half a rec')
+    assert driver.begin() is None
     assert driver.LOCKS.exists()
+
+
+def test_without_a_lock_a_driver_elsewhere_is_soon_forgotten() -> None:
+    fresh = record(ELSEWHERE)
+    old = record(replace(ELSEWHERE, pid=1, began=time.time() - driver.UNTIL_LOCKED - 1))
+    assert driver.begin() is None
+    assert fresh.exists()
+    assert not old.exists()
 
 
 def test_jobs_of_a_run_elsewhere_stop_a_new_one() -> None:

@@ -91,17 +91,6 @@ def wait_until(true: Callable[[], bool], seconds: float, pause: float = 0.02) ->
     return True
 
 
-def unlock(project: Project) -> None:
-    """What `snakemake --unlock` does, without the seconds that it takes to start."""
-    shutil.rmtree(project.folder / ".snakemake" / "locks", ignore_errors=True)
-
-
-def start_again(project: Project, **environment: str) -> StartedRun:
-    """Start a run where another was killed."""
-    unlock(project)
-    return StartedRun(project, environment=environment)
-
-
 def clear(project: Project) -> None:
     """Forget all runs: results, caches, and what Snakemake noted."""
     for name in ("results", ".snakemake"):

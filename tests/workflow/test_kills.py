@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from both_tracks import make_both_tracks
-from killing import StartedRun, clear, differing, final_files, start_again, stray_files, wait_until
+from killing import StartedRun, clear, differing, final_files, stray_files, wait_until
 from observing import Observed
 from running import Project
 
@@ -41,7 +41,7 @@ class Killer:
         self.hit: Counter[str] = Counter()
 
     def start(self) -> StartedRun:
-        return start_again(self.project, **self.observed.environment)
+        return StartedRun(self.project, environment=self.observed.environment)
 
     def run_and_kill(self) -> bool:
         """Start a run and kill it; returns whether it was quicker and has completed."""

@@ -14,7 +14,6 @@ from killing import (
     clear,
     differing,
     final_files,
-    start_again,
     stray_files,
     wait_until,
 )
@@ -92,7 +91,7 @@ def test_orphan_does_not_write_over_the_next_runs_results(project: Project) -> N
     os.kill(orphan, signal.SIGSTOP)
     run.kill_driver()
     project.config["score_lm_loss"]["prompts"] = {"system": "You are a poet."}
-    run = start_again(project)
+    run = StartedRun(project, environment={})
     assert run.wait() == 0, run.output()[-5000:]
     expected = final_files(project)
     os.kill(orphan, signal.SIGCONT)
