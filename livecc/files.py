@@ -232,9 +232,13 @@ class _FrameReader(io.RawIOBase):
 
 
 def read_jsonl(
-    path: Path | str, wanted: Callable[[bytes], bool] = lambda _line: True
+    path: Path | str,
+    wanted: Callable[[bytes], bool] = lambda _line: True,
+    parse: Callable[[bytes], Any] = orjson.loads,
 ) -> Iterator[Any]:
     """Records of a JSON-lines file the workflow itself wrote; lines not `wanted` are passed over.
+
+    `parse` makes the record of a line, and raises orjson.JSONDecodeError where that is no JSON.
 
     Raises LiveccError naming the line when one is not JSON: the file was changed by hand or comes
     from a broken disk, and the message says to remove it so that it is made again.
@@ -243,7 +247,7 @@ def read_jsonl(
         if line is not None and not wanted(line):
             continue
         try:
-            yield orjson.loads(line or b"")
+            yield parse(line or b"")
         except orjson.JSONDecodeError as error:
             raise LiveccError(
                 f"{path}, line {number}: not valid JSON ({error}); remove the file to make it again"

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecc import filter_categories, import_transcripts
-from livecc.clip_transcripts import cut, run, sentence_starts
+from livecc.clip_transcripts import cut, run
 from livecc.errors import LiveccError
 from livecc.files import read_jsonl
 from livecc.records import Transcript
 from livecc.score_tables import candidates, transcripts_with_clips
+from livecc.sentences import sentence_starts
 from livecc.spans import ClipOptions
 
 PAPER = ClipOptions(mode="paper")
