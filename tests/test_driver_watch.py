@@ -104,7 +104,7 @@ def test_what_cannot_be_seen_is_not_watched(
     assert started == []
 
 
-@pytest.mark.parametrize("driver", [os.getpid(), 2**22 + 1])
+@pytest.mark.parametrize("driver", [os.getpid(), 2**22 + 1], ids=["other process", "nobody"])
 def test_driver_that_is_gone_when_the_job_begins(
     monkeypatch: pytest.MonkeyPatch, driver: int
 ) -> None:
