@@ -41,6 +41,7 @@ class StartedRun:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_heed_interrupts,
             )
 
     @property
@@ -79,6 +80,11 @@ class StartedRun:
     def wait_for_jobs(self, seconds: float = SECONDS) -> None:
         """Wait until nothing of the run lives."""
         assert wait_until(lambda: not _session(self.pid), seconds), self.processes()
+
+
+def _heed_interrupts() -> None:
+    """As in a terminal; what a shell script runs in the background ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_until(true: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:
