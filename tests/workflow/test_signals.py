@@ -66,7 +66,7 @@ def test_ended_run_goes_on_where_it_was(project: Project) -> None:
         status = run.wait()
         output = run.output()
         assert status == INCOMPLETE, output[-3000:]
-        # Snakemake waits for the shells that it has started; a job may still be putting down its work.
+        # Snakemake waits for its shells only; a job may still be putting down its work.
         run.wait_for_jobs()
         assert "Traceback" not in output, output[-5000:]
         assert "this might take some time" in output
