@@ -66,7 +66,8 @@ def hit_rates(results: Path) -> dict[tuple[str, str], dict[str, int]]:
             continue
         total = counts[stats["track"], stats["stage"]]
         for name in _COUNTED:
-            total[name] += stats[name]
+            # Stats of an earlier version may lack one.
+            total[name] += stats.get(name, 0)
     if not counts:
         raise LiveccError(
             f"{results}: no stats of score stages in it; give the results folder of a run"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from livecc.driver_watch import TERMINATED, end_with_driver
 from livecc.errors import LiveccError
@@ -21,6 +21,7 @@ from livecc.scoring import Outcome, ScoreJob
 from livecc.scoring import run_job as run_scoring
 
 INTERRUPTED = 130
+Number = TypeVar("Number", int, float)
 
 
 def run(
@@ -188,6 +189,24 @@ def add_scores(parser: argparse.ArgumentParser) -> None:
         metavar="STAGE=PARQUET",
         help="score table of an earlier stage; may be repeated",
     )
+
+
+def at_least(least: Number) -> Callable[[str], Number]:
+    """The type of an argument that is a number of the same kind as `least`, and not below it."""
+    kind = type(least)
+
+    def parse(text: str) -> Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        # A comparison with NaN is false.
+        if value is None or not value >= least:
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r}: must be {what}, {least} at least")
+        return value
+
+    return parse
 
 
 def json_object(text: str) -> dict[str, Any]:

@@ -41,7 +41,16 @@ def import_transcripts(
         except BadRecordError as error:
             yield {**row, "status": "failed", "reason": str(error), **_transcript([], {})}
             continue
+        if not words and mode == "default":
+            reason = f"no words in its content{', ' * bool(dropped)}{_counted(dropped)}"
+            yield {**row, "status": "failed", "reason": reason, **_transcript([], dropped)}
+            continue
         yield {**row, "status": "ok", "reason": "", **_transcript(words, dropped)}
+
+
+def _counted(dropped: dict[str, int]) -> str:
+    """What was dropped, in words."""
+    return ", ".join(f"{reason} {count}" for reason, count in dropped.items())
 
 
 def _line(numbered: Iterator[tuple[int, bytes | None]], wanted: int) -> bytes | None:

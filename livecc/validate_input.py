@@ -73,11 +73,12 @@ def _validate_file(
     found_any = False
     for row in _rows(track, file):
         found_any = True
-        number, video = row["line"], row["video"]
+        number, video = row["line"], row.get("video")
         checked.lines += 1
         if row["status"] != "ok":
             yield Finding(str(file), number, "error", row["reason"])
             continue
+        assert video is not None
         checked.videos += 1
         place = f"{file}:{number}"
         earlier = first_place.setdefault(video, place)

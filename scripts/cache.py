@@ -103,7 +103,7 @@ if __name__ == "__main__":
     )
     part.add_argument(
         "--older-than",
-        type=float,
+        type=cli.at_least(0.0),
         metavar="DAYS",
         help="only scores to which nothing was added for so long",
     )

@@ -71,7 +71,11 @@ if __name__ == "__main__":
     )
     parser.add_argument("--against", metavar="SELECTION", help="hold against this selection")
     parser.add_argument(
-        "--show", type=int, default=3, metavar="N", help="clips to show of each kind (default: 3)"
+        "--show",
+        type=cli.at_least(0),
+        default=3,
+        metavar="N",
+        help="clips to show of each kind (default: 3)",
     )
     parser.add_argument(
         "--output",
@@ -81,7 +85,10 @@ if __name__ == "__main__":
         ".parquet)",
     )
     parser.add_argument(
-        "--threads", type=int, default=min(8, os.cpu_count() or 1), help="default: %(default)s"
+        "--threads",
+        type=cli.at_least(1),
+        default=min(8, os.cpu_count() or 1),
+        help="default: %(default)s",
     )
     cli.spare_pandas()
     cli.run(main, parser)

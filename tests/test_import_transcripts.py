@@ -49,6 +49,17 @@ def test_unusable_words_are_counted(tmp_path: Path) -> None:
     }
 
 
+def test_video_without_a_usable_word_fails(tmp_path: Path) -> None:
+    empty, broken = imported(
+        tmp_path, {"video": "a", "content": []}, {"video": "b", "content": [[0, 1], [2, 1, "x"]]}
+    )
+    assert (empty["status"], empty["reason"]) == ("failed", "no words in its content")
+    assert broken["reason"] == (
+        "no words in its content, not [start, end, word] 1, end before start 1"
+    )
+    assert broken["dropped_words"] == 2
+
+
 def test_paper_mode_takes_words_as_they_are(tmp_path: Path) -> None:
     odd, bad = imported(
         tmp_path,

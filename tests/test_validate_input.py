@@ -56,3 +56,11 @@ def test_files_as_a_whole(tmp_path: Path) -> None:
 def test_video_files(tmp_path: Path) -> None:
     found = findings({"a.jsonl": json.dumps(GOOD)}, tmp_path, tmp_path / "media")
     assert found == ["a.jsonl:1: warning: media/a.mp4: no such file"]
+
+
+def test_broken_file_of_the_sft_track(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(b"notgzip")
+    [finding] = list(validate("sft", [path], None, Checked()))
+    assert finding.severity == "error"
+    assert "gz" in str(finding)
