@@ -199,6 +199,14 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _same_code() -> Iterator[None]:
+    """Who develops may commit while tests run; manifests tell of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("livecc.software._git", lambda *_: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that nothing disturbed."""

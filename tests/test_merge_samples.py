@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecc import merge_samples
@@ -58,6 +58,7 @@ def test_a_video_in_two_shards_is_written_once(tmp_path: Path) -> None:
     assert titles == ["one", "other", "two", "three"]
 
 
+@settings(deadline=None)
 @given(_samples, st.integers(1, 5), st.integers(1, 5))
 def test_any_texts_survive_and_shards_do_not_show(
     samples: list[tuple[str, float, str]], one: int, other: int
