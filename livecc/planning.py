@@ -31,7 +31,7 @@ class Work:
     items: int
     #: Those without a score in the cache.
     missing: int
-    #: Different contents among the missing: what the engine is given, once each.
+    #: What the engine is given: the missing contents once each, and what has none (no such file).
     to_score: int
     device: str
     fingerprint: str
@@ -60,7 +60,7 @@ def work(stage: str, arguments: list[str]) -> Work:
     return Work(
         items=len(keys),
         missing=sum(key is None or key in missing for key in keys),
-        to_score=len(missing),
+        to_score=len(missing) + sum(key is None for key in keys),
         device=job.details.get("device", "cpu"),
         fingerprint=job.fingerprint,
     )
