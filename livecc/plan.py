@@ -139,7 +139,7 @@ def planned_jobs(config: Mapping[str, Any], folder: Path | None) -> list[dict[st
             check=False,
         )
         if result.returncode:
-            raise LiveccError(f"Snakemake cannot plan:\n{result.stderr.strip()}")
+            raise LiveccError(f"Snakemake cannot plan:\n{(result.stderr + result.stdout).strip()}")
         if not jobs_file.exists():
             return []
         return [json.loads(line) for line in jobs_file.read_text(encoding="utf-8").splitlines()]

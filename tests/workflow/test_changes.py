@@ -129,9 +129,14 @@ def test_there_and_back_scores_nothing_again(project: Project) -> None:
 
 
 def test_added_selection(project: Project) -> None:
-    project.config["selections"]["tight"] = {
-        "pretrain": {"lm_loss": {"min": 2.0, "max": 20.0}, "talking_head": {"below": 0.2}}
+    """It lies inside the first one, so the gates let in nothing more."""
+    tight = {
+        "words_per_second": {"min": 1, "max": 4},
+        "language": {"labels": ["en"], "min_confidence": 0.95},
+        "lm_loss": {"min": 2.0, "max": 20.0},
+        "talking_head": {"below": 0.2},
     }
+    project.config["selections"]["tight"] = {"pretrain": tight}
     change(project, {**PRETRAIN}, {})
     del project.config["selections"]["tight"]
     change(project, {"summarize": 1}, {})
@@ -183,7 +188,7 @@ def test_other_prompt_text(project: Project) -> None:
 
 
 def test_other_templates_of_queries(project: Project) -> None:
-    project.config["make_prompts"]["template"] = {"templates": ["Please comment on this."]}
+    project.config["make_prompts"]["templates"] = ["Please comment on this."]
     change(project, {"make_prompts": 2, **SFT}, {"make_prompts": 2})
 
 

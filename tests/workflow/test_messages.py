@@ -29,6 +29,7 @@ def test_every_script_has_a_rule_or_is_a_tool(script: Path) -> None:
     tools = {
         "cache",
         "draw_active_speaker",
+        "install_profile",
         "shard_input",
         "validate_input",
         "verify_release",
