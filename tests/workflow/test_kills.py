@@ -65,25 +65,30 @@ class Killer:
         return False
 
     def _wait_for_moment(self, run: StartedRun) -> None:
-        """Any time, or when a job of some stage is at work, or when it has just done a batch."""
+        """Any time, or soon after a job has begun, or soon after one has done a batch.
+
+        Any job will do, unless some stage was never hit.
+        """
         missing = self.items - set(self.observed.scored())
-        left = self.seconds * (0.2 + len(missing) / len(self.items))
-        kind = self.random.choice(["any time", "job", "batch", "batch"])
         aims = {stage for stage, _, _ in missing} or WITHOUT_SCORES
         new = aims - self.hit.keys()
-        aim = self.random.choice(sorted(new or aims))
-        before = self.observed.count(aim)
+        if new and self.random.random() < 0.5:
+            aims = {self.random.choice(sorted(new))}
+        kind = self.random.choice(["any time", "job", "batch"])
+        before = len(self.observed.batches())
 
         def is_there() -> bool:
-            by_batch = kind == "batch" and missing
-            at_work = self.observed.count(aim) > before if by_batch else aim in run.stages()
-            return at_work or run.ended()
+            if kind == "batch" and missing:
+                at_work = {stage for stage, _, _ in self.observed.batches()[before:]}
+            else:
+                at_work = run.stages()
+            return bool(aims & at_work) or run.ended()
 
-        if kind == "any time":
-            wait_until(run.ended, self.random.uniform(0, left))
-        elif wait_until(is_there, 3 * self.seconds):
-            part = 0.01 if kind == "batch" or not missing else 0.05
-            wait_until(run.ended, self.random.uniform(0, part * self.seconds))
+        if kind != "any time":
+            wait_until(is_there, 3 * self.seconds)
+        # Of the seconds of a whole run.
+        parts = {"any time": 0.4 * len(missing) / len(self.items) + 0.1, "job": 0.05, "batch": 0.01}
+        wait_until(run.ended, self.random.uniform(0, parts[kind] * self.seconds))
 
 
 @pytest.fixture
