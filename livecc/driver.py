@@ -17,6 +17,7 @@ from pathlib import Path
 
 from livecc.errors import LiveccError
 from livecc.files import read_json, write_json
+from livecc.processes import begin_of, boot
 
 #: Folder of these records, below Snakemake's own folder in the working directory.
 FOLDER = Path(".snakemake/livecc")
@@ -54,9 +55,9 @@ def this_driver() -> Driver:
     """The calling process."""
     return Driver(
         host=socket.gethostname(),
-        boot=_boot(),
+        boot=boot(),
         pid=os.getpid(),
-        ticks=_ticks(os.getpid()) or 0,
+        ticks=begin_of(os.getpid()) or 0,
         began=time.time(),
         slurm_job=os.environ.get("SLURM_JOB_ID"),
     )
@@ -80,7 +81,7 @@ def is_alive(driver: Driver, last_sign: float | None = None) -> bool | None:
     `last_sign` is when it last said so itself, for drivers that do, in seconds since 1970.
     """
     if driver.host == socket.gethostname():
-        return driver.boot == _boot() and _ticks(driver.pid) == driver.ticks
+        return driver.boot == boot() and begin_of(driver.pid) == driver.ticks
     if driver.slurm_job and (known := _slurm_knows(driver.slurm_job)) is not None:
         return known
     if last_sign is not None:
@@ -139,24 +140,6 @@ def _perhaps_under_way(driver: Driver) -> str:
         f"not run any more (ssh {driver.host} kill -0 {driver.pid}), run the same command "
         "once with --unlock, then again without."
     )
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _ticks(pid: int) -> int | None:
-    """When a process of this machine started; None when there is none, or it is a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    # The name in parentheses may hold anything; see proc(5) for the fields after it.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def _slurm_knows(job: str) -> bool | None:

@@ -16,6 +16,8 @@ import threading
 import time
 from pathlib import Path
 
+from livecc.processes import begin_of, boot
+
 log = logging.getLogger(__name__)
 
 VARIABLE = "LIVECC_DRIVER"
@@ -28,7 +30,7 @@ _GONE = "the Snakemake process that started this job (%s) is gone, so it ends, t
 
 def announce() -> None:
     """Let the jobs that this process starts from now on end with it."""
-    os.environ[VARIABLE] = f"{os.getpid()} {_started(os.getpid())} {_here()}"
+    os.environ[VARIABLE] = f"{os.getpid()} {begin_of(os.getpid())} {_here()}"
 
 
 def end_with_driver() -> None:
@@ -39,16 +41,17 @@ def end_with_driver() -> None:
     gone already ends this process at once.
     """
     match os.environ.get(VARIABLE, "").split():
-        case [driver, started, here] if here == _here() and driver.isdecimal():
+        case [driver, began, here] if here == _here() and driver.isdecimal() and began.isdecimal():
             # For what was started when the driver had just been killed.
-            if _started(int(driver)) != started:
+            if begin_of(int(driver)) != int(began):
                 log.error(_GONE, driver)
                 sys.exit(TERMINATED)
-            threading.Thread(target=_watch, args=(int(driver), started), daemon=True).start()
+            arguments = (int(driver), int(began))
+            threading.Thread(target=_watch, args=arguments, daemon=True).start()
 
 
-def _watch(driver: int, started: str) -> None:
-    while _started(driver) == started:
+def _watch(driver: int, began: int) -> None:
+    while begin_of(driver) == began:
         time.sleep(POLL_SECONDS)
     log.error(_GONE, driver)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -56,21 +59,9 @@ def _watch(driver: int, started: str) -> None:
     os._exit(TERMINATED)
 
 
-def _started(process: int) -> str:
-    """When a living process began, in clock ticks; "" when there is none, or it is a zombie."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return ""
-    # The name in parentheses may hold anything; see proc(5) for the fields after it.
-    fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] in "ZX" else fields[19]
-
-
 def _here() -> str:
     """What processes that see each other have in common: a machine's start, and a namespace."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+        return f"{boot()}/{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
         return ""

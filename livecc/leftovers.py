@@ -19,10 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from livecc.processes import begin_of
+
 #: What another machine's writer has not touched for so long is left over: whether that writer lives
 #: cannot be seen from here. Should it live all the same, it fails; it never takes a part for whole.
 FOREIGN_SECONDS = 6 * 3600.0
-_NAME = re.compile(r"\..*\.(?P<host>[0-9a-f]{6})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
+_NAME = re.compile(
+    r"\..*\.(?P<host>[0-9a-f]{6})-(?P<pid>\d+)-(?P<begin>\d+)-[0-9a-f]{8}\.tmp", re.DOTALL
+)
 
 _swept: set[Path] = set()
 
@@ -30,7 +34,8 @@ _swept: set[Path] = set()
 def temporary_path(path: Path) -> Path:
     """A name beside `path` that nobody else has, after removing what was left in its folder."""
     sweep_once(path.parent)
-    owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    begin = begin_of(os.getpid()) or 0
+    owner = f"{_host()}-{os.getpid()}-{begin}-{secrets.token_hex(4)}"
     return path.with_name(f".{path.name}.{owner}.tmp")
 
 
@@ -76,11 +81,14 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
     if match is None:
         return False
     if match["host"] == _host():
-        return not _lives(int(match["pid"]))
+        return not _lives(int(match["pid"]), int(match["begin"]))
     return time.time() - _touched(Path(entry.path)) > FOREIGN_SECONDS
 
 
-def _lives(pid: int) -> bool:
+def _lives(pid: int, begin: int) -> bool:
+    """Whether a writer of this machine lives; 0 is the begin of one that could not tell its own."""
+    if begin:
+        return begin_of(pid) == begin
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

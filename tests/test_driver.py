@@ -13,12 +13,13 @@ import pytest
 
 from livecc import driver, slurm_jobs
 from livecc.errors import LiveccError
+from livecc.processes import begin_of
 
 ELSEWHERE = replace(driver.this_driver(), host="some-other-login-node", slurm_job=None)
 
 
 PARENT = replace(
-    driver.this_driver(), pid=os.getppid(), ticks=driver._ticks(os.getppid()) or 0, slurm_job=None
+    driver.this_driver(), pid=os.getppid(), ticks=begin_of(os.getppid()) or 0, slurm_job=None
 )
 #: For a Python that is to find the package.
 IMPORTING = {**os.environ, "PYTHONPATH": str(Path(driver.__file__).parents[1])}

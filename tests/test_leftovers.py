@@ -61,6 +61,27 @@ def test_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["other.json"]
 
 
+def test_writer_that_nobody_waited_for_is_gone(tmp_path: Path) -> None:
+    writer = start_writer(tmp_path)
+    writer.kill()
+    # Until then it is a zombie, which still has its number.
+    os.waitid(os.P_PID, writer.pid, os.WEXITED | os.WNOWAIT)
+    leftovers.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    writer.communicate()
+
+
+def test_number_of_a_writer_that_another_process_has_now(tmp_path: Path) -> None:
+    path = leftovers.temporary_path(tmp_path / "one")
+    path.touch()
+    leftovers.sweep(tmp_path)
+    assert path.exists()
+    host, pid, begin, token = path.name.split(".")[2].split("-")
+    path.rename(tmp_path / f".one.{host}-{pid}-{int(begin) - 1}-{token}.tmp")
+    leftovers.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_interrupted_writer_leaves_nothing(tmp_path: Path) -> None:
     end(start_writer(tmp_path), signal.SIGINT)
     assert list(tmp_path.iterdir()) == []
@@ -78,8 +99,8 @@ def test_what_a_living_writer_needs_stays(tmp_path: Path) -> None:
 
 
 def test_another_machines_writer_has_six_hours(tmp_path: Path) -> None:
-    file = tmp_path / ".one.json.0123ab-1-89abcdef.tmp"
-    folder = tmp_path / ".many.0123ab-1-89abcdef.tmp"
+    file = tmp_path / ".one.json.0123ab-1-77-89abcdef.tmp"
+    folder = tmp_path / ".many.0123ab-1-77-89abcdef.tmp"
     file.touch()
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "part").touch()
@@ -99,7 +120,7 @@ def test_another_machines_writer_has_six_hours(tmp_path: Path) -> None:
 
 
 def test_other_hidden_files_are_not_ours(tmp_path: Path) -> None:
-    for name in (".one.tmp", ".one.123-89abcdef.tmp", "one.0123ab-1-89abcdef.tmp", ".git"):
+    for name in (".one.tmp", ".one.123-89abcdef.tmp", "one.0123ab-1-7-89abcdef.tmp", ".git"):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (0, 0))
     leftovers.sweep(tmp_path)
