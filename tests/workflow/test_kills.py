@@ -72,9 +72,10 @@ class Killer:
         missing = self.items - set(self.observed.scored())
         aims = {stage for stage, _, _ in missing} or WITHOUT_SCORES
         new = aims - self.hit.keys()
-        if new and self.random.random() < 0.5:
-            aims = {self.random.choice(sorted(new))}
         kind = self.random.choice(["any time", "job", "batch"])
+        if new and (self.kills >= KILLS or self.random.random() < 0.5):
+            aims = {self.random.choice(sorted(new))}
+            kind = "job"
         before = len(self.observed.batches())
 
         def is_there() -> bool:
