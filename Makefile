@@ -111,7 +111,7 @@ demo: setup
 	@[ results/demo/summary.txt -nt $(VENV)/.demo-began ] || cat results/demo/summary.txt
 
 test: setup-dev
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 2 --dist worksteal --durations=20
 
 # One process: there can be one cluster on a machine.
 test-slurm: setup-dev
@@ -126,7 +126,7 @@ setup-whisperx: $(WHISPERX_VENV)/.setup
 $(WHISPERX_VENV)/.setup: envs/base.txt envs/whisperx.txt
 	@echo "Making the environment $(WHISPERX_VENV); takes some minutes the first time"
 	@$(PYTHON) -m venv $(WHISPERX_VENV)
-	@$(call install,$(WHISPERX_VENV)/bin/python) -r envs/whisperx.txt -c envs/dev.txt pytest
+	@$(call install,$(WHISPERX_VENV)/bin/python) -r envs/whisperx.txt -c envs/dev.txt pytest pytest-timeout
 	@touch $@
 
 test-whisperx: setup-whisperx setup-dev

@@ -14,7 +14,7 @@ from pathlib import Path
 from running import Project
 
 #: Nothing takes so long, however busy the machine is.
-SECONDS = 3600
+SECONDS = 600
 #: Folders and files below a track's results that tell of times and of what was in the cache.
 _TIMES = ("stats",)
 

@@ -14,7 +14,7 @@ from killing import StartedRun, clear, differing, final_files, stray_files, wait
 from observing import Observed
 from running import Project
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1800)]
 
 #: Of so many kills, one hits Snakemake alone.
 DRIVER_ALONE = 4
