@@ -374,30 +374,35 @@ def active_tracks(config: Mapping[str, Any]) -> list[str]:
 
 
 def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
-    """Shard name -> input file of a track, sorted by name.
+    """Shard name -> input file of a track, sorted by name; raises as `find_shards`."""
+    return find_shards(config["tracks"][track]["inputs"], f"tracks.{track}.inputs")
 
-    Raises LiveccError when a pattern matches no file, a file is not JSON lines, or two files have
-    the same stem.
+
+def find_shards(patterns: Iterable[str], key: str) -> dict[str, str]:
+    """Shard name -> input file that a pattern matches, sorted by name.
+
+    `key` is where the patterns come from, for messages. Raises LiveccError when a pattern matches
+    no file, a file is not JSON lines, or two files have the same stem.
     """
     found: dict[str, str] = {}
-    for number, pattern in enumerate(config["tracks"][track]["inputs"]):
-        key = f"tracks.{track}.inputs[{number}]"
+    for number, pattern in enumerate(patterns):
+        place = f"{key}[{number}]"
         # Path.glob takes no absolute pattern.
         files = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207
         if not files:
-            raise LiveccError(f"{key}: {pattern!r} matches no file{_nearest_file(pattern)}")
+            raise LiveccError(f"{place}: {pattern!r} matches no file{_nearest_file(pattern)}")
         for file in files:
             name = shard_name(file)
             # One file reached by two patterns is one shard.
             if name in found and Path(found[name]).resolve() != Path(file).resolve():
                 raise LiveccError(
-                    f"{key}: {file} and {found[name]} are both shard {name!r}; "
+                    f"{place}: {file} and {found[name]} are both shard {name!r}; "
                     "rename one: a shard is named by its file's stem"
                 )
             if not SHARD_NAME.fullmatch(name):
                 raise LiveccError(
-                    f"{key}: {file}: a shard is named by its file's stem, which may have letters, "
-                    "digits and _ . - + = @ , only and not begin with -; rename the file"
+                    f"{place}: {file}: a shard is named by its file's stem, which may have letters,"
+                    " digits and _ . - + = @ , only and not begin with -; rename the file"
                 )
             found.setdefault(name, file)
     return dict(sorted(found.items()))

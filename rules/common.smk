@@ -18,7 +18,6 @@ from livecc import config as configuration
 from livecc import containers, models, planning
 from livecc import resources as job_resources
 from livecc.errors import LiveccError
-from livecc.shard_list import write_shard_list
 from livecc.versions import VERSIONS
 
 try:

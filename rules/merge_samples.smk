@@ -18,12 +18,16 @@ rule list_shards:
         f"{RESULTS}/{{track}}/shards.txt",
     log:
         f"{RESULTS}/logs/{{track}}/list_shards.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
+        patterns=lambda wildcards: config["tracks"][wildcards.track]["inputs"],
         names=lambda wildcards: list(SHARDS[wildcards.track]),
     message:
         "Listing the shards of {wildcards.track}"
-    run:
-        write_shard_list(Path(output[0]), params.names)
+    shell:
+        f"{script('list_shards')} --output {{output:q}}"
+        " -- {params.patterns:q} > {log:q} 2>&1"
 
 
 rule merge_samples:
