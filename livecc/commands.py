@@ -63,6 +63,8 @@ def gate(config: Mapping[str, Any], track: str, stage: str) -> dict[str, Any]:
 def retries_failed(config: Mapping[str, Any], stage: str) -> bool:
     """Whether the stage is to score again what failed."""
     wanted = config["retry_failed"]
+    if isinstance(wanted, str):
+        return stage == wanted
     return wanted if isinstance(wanted, bool) else stage in wanted
 
 

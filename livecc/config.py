@@ -145,13 +145,18 @@ def _explain(error: Any) -> Iterator[str]:
         same_kind = [
             inner
             for inner in error.context
-            if isinstance(value, dict) and (inner.path or inner.validator not in ("type", "enum"))
+            if isinstance(value, dict | list)
+            and (inner.path or inner.validator not in ("type", "enum"))
         ]
         if same_kind:
             for inner in same_kind:
                 yield from _explain(inner)
         else:
-            yield f"{key}: {value!r} is not allowed; it must be {_describe(error.schema)}"
+            choices = [
+                str(choice) for inner in error.context for choice in inner.schema.get("enum", ())
+            ]
+            nearest = _nearest(str(value), choices)
+            yield f"{key}: {value!r} is not allowed{nearest}; it must be {_describe(error.schema)}"
     elif error.validator == "required":
         missing = [name for name in error.validator_value if name not in value]
         yield f"{key}: {', '.join(missing)} is missing"

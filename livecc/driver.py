@@ -130,7 +130,8 @@ def begin() -> str | None:
 def _under_way(driver: Driver) -> str:
     return (
         f"A run is under way in this folder ({driver}). To end it: kill -INT {driver.pid}, "
-        f"on {driver.host}."
+        f"on {driver.host} (kill {driver.pid} if it was started with nohup or &, which ignores INT;"
+        " its running jobs then finish first)."
     )
 
 

@@ -96,8 +96,8 @@ def run(
     """Write the table "records" of a shard atomically.
 
     Returns counts: `lines`, `records` (ok), `dropped_records`, `failed_records`, and per category
-    `categories` (all readable lines) and `kept_categories`. Raises LiveccError when the input
-    cannot be opened.
+    `categories` (all readable lines), `kept_categories` and `missing_categories` (lines of those
+    wanted that no line has: 0). Raises LiveccError when the input cannot be opened.
     """
     status: Counter[str] = Counter()
     seen: Counter[str] = Counter()
@@ -117,4 +117,5 @@ def run(
         "failed_records": status["failed"],
         "categories": dict(sorted(seen.items())),
         "kept_categories": {name: n for name, n in sorted(kept.items()) if n},
+        "missing_categories": dict.fromkeys(sorted(set(categories or ()) - seen.keys()), 0),
     }

@@ -4,14 +4,18 @@ Where `transcribe` is switched off, an input line of the SFT track carries its w
 [[start_s, end_s, word], ...]`, as the original pipeline's transcript files do. They become the rows
 that `transcribe` would write.
 
-Mode "default" strips the words and leaves out, counted by reason, those that cannot be used;
-"paper" takes them as they are, and fails a record that has one of the wrong shape.
+Mode "default" leaves out, counted by reason, words that cannot be used, puts the others in the
+order of their starts, and divides an entry of several words, as captions are. "paper" takes them as
+they are, and fails a record that has one of the wrong shape.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,10 @@ from livecc.files import BrokenFileError, open_atomic, read_lines, read_row_batc
 from livecc.input_records import JSON_NAMES, BadRecordError, parse_object
 
 ENGINE = "input"
+#: Decimals of the times within an entry of several words.
+DECIMALS = 3
+
+Word = tuple[float, float, str]
 
 
 def import_transcripts(
@@ -37,18 +45,18 @@ def import_transcripts(
         line = _line(numbered, record["line"])
         row = {"video": record["video"], "title": record["title"], "category": record["category"]}
         try:
-            words, dropped = _words(line, mode)
+            words, dropped = words_of(line, mode)
         except BadRecordError as error:
             yield {**row, "status": "failed", "reason": str(error), **_transcript([], {})}
             continue
         if not words and mode == "default":
-            reason = f"no words in its content{', ' * bool(dropped)}{_counted(dropped)}"
+            reason = f"no words in its content{', ' * bool(dropped)}{counted(dropped)}"
             yield {**row, "status": "failed", "reason": reason, **_transcript([], dropped)}
             continue
         yield {**row, "status": "ok", "reason": "", **_transcript(words, dropped)}
 
 
-def _counted(dropped: dict[str, int]) -> str:
+def counted(dropped: dict[str, int]) -> str:
     """What was dropped, in words."""
     return ", ".join(f"{reason} {count}" for reason, count in dropped.items())
 
@@ -60,7 +68,8 @@ def _line(numbered: Iterator[tuple[int, bytes | None]], wanted: int) -> bytes | 
     raise RuntimeError(f"line {wanted} was there when the records were read")
 
 
-def _words(line: bytes | None, mode: str) -> tuple[list[tuple[float, float, str]], dict[str, int]]:
+def words_of(line: bytes | None, mode: str) -> tuple[list[Word], dict[str, int]]:
+    """The words of an input line, and how many were left out, by reason. Raises BadRecordError."""
     value, video = parse_object(line)
     content = value.get("content")
     if type(content) is not list:
@@ -70,7 +79,7 @@ def _words(line: bytes | None, mode: str) -> tuple[list[tuple[float, float, str]
             "transcript or switch transcribe on",
             video,
         )
-    words: list[tuple[float, float, str]] = []
+    words: list[Word] = []
     dropped: Counter[str] = Counter()
     for index, word in enumerate(content):
         if not _is_word(word):
@@ -79,14 +88,34 @@ def _words(line: bytes | None, mode: str) -> tuple[list[tuple[float, float, str]
             dropped["not [start, end, word]"] += 1
             continue
         start, end, text = word
-        if mode == "default":
-            text = text.strip()
-            fault = _fault(start, end, text)
-            if fault:
-                dropped[fault] += 1
-                continue
-        words.append((start, end, text))
+        if mode == "paper":
+            words.append((start, end, text))
+            continue
+        texts = _printable(text).split()
+        fault = _fault(start, end, texts)
+        if fault:
+            dropped[fault] += 1
+        elif len(texts) == 1:
+            words.append((start, end, texts[0]))
+        else:
+            words += _divided(start, end, texts)
+    if mode == "default" and any(one[0] > next_one[0] for one, next_one in pairwise(words)):
+        words.sort(key=itemgetter(0))
     return words, dict(dropped)
+
+
+def _printable(text: str) -> str:
+    """The text without control characters other than white space."""
+    if text.isprintable():
+        return text
+    return "".join(c for c in text if c.isspace() or unicodedata.category(c) != "Cc")
+
+
+def _divided(start: float, end: float, texts: list[str]) -> Iterator[Word]:
+    """Each word's share of the time of an entry."""
+    step = (end - start) / len(texts)
+    bounds = [start, *(round(start + k * step, DECIMALS) for k in range(1, len(texts))), end]
+    yield from zip(bounds, bounds[1:], texts, strict=False)
 
 
 def _is_word(word: Any) -> bool:
@@ -99,15 +128,15 @@ def _is_word(word: Any) -> bool:
     )
 
 
-def _fault(start: float, end: float, text: str) -> str | None:
-    if not text:
+def _fault(start: float, end: float, texts: list[str]) -> str | None:
+    if not texts:
         return "empty"
     if start < 0:
         return "negative start"
     return "end before start" if end < start else None
 
 
-def _transcript(words: list[tuple[float, float, str]], dropped: dict[str, int]) -> dict[str, Any]:
+def _transcript(words: list[Word], dropped: dict[str, int]) -> dict[str, Any]:
     start, end, texts = zip(*words, strict=True) if words else ((), (), ())
     return {
         "engine": ENGINE,

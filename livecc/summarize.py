@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -131,7 +132,8 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
     console.rule(f"{track}: input", align="left")
     dropped = counts.get("dropped_videos", 0)
     console.print(
-        f"{parts['shards']} shards, {counts['lines']} lines: {counts['videos']} videos, "
+        f"{_count(parts['shards'], 'shard')}, {_count(counts['lines'], 'line')}: "
+        f"{_count(counts['videos'], 'video')}, "
         + (f"{dropped} of other categories, " if dropped else "")
         + f"{counts['failed_videos']} that cannot be used"
     )
@@ -146,15 +148,15 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
         skipped = ", ".join(f"{reason} {n}" for reason, n in counts.get("skipped", {}).items())
         skipped = f" ({skipped})" if skipped else ""
         console.print(
-            f"{counts['caption_lines']} caption lines, {counts['skipped_lines']} skipped{skipped}; "
-            f"{counts['words']} words"
+            f"{_count(counts['caption_lines'], 'caption line')}, "
+            f"{counts['skipped_lines']} skipped{skipped}; {_count(counts['words'], 'word')}"
         )
     elif counts.get("words"):
         removed = counts.get("dropped_words", 0)
-        console.print(f"{counts['words']} words" + (f", {removed} removed" if removed else ""))
+        console.print(_count(counts["words"], "word") + (f", {removed} removed" if removed else ""))
     console.print(
-        f"{counts['clips']} clips, {_hours(counts['seconds'])}; "
-        f"{counts['short_spans']} spans were too short"
+        f"{_count(counts['clips'], 'clip')}, {_hours(counts['seconds'])}; "
+        f"too short for a clip: {_count(counts['short_spans'], 'span')}"
     )
 
 
@@ -162,7 +164,24 @@ def _render_categories(console: Any, counts: Mapping[str, Any]) -> None:
     kept = counts.get("kept_categories", {})
     names = sorted(counts["categories"], key=lambda name: -counts["categories"][name])
     told = [f"{name} {kept.get(name, 0)} of {counts['categories'][name]}" for name in names]
-    console.print("categories: " + ", ".join(told))
+    if told:
+        console.print("categories: " + ", ".join(told))
+    missing = [name for name in counts.get("missing_categories", {}) if name not in names]
+    if missing:
+        console.print("no line has a category called " + _or_nearest(missing, names))
+
+
+def _or_nearest(missing: Sequence[str], there: Sequence[str]) -> str:
+    """The names in quotes, each with one like it that is there."""
+    told = []
+    for name in missing:
+        like = difflib.get_close_matches(name, there, n=1)
+        told.append(repr(name) + (f" (there is {like[0]!r})" if like else ""))
+    return ", ".join(told)
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}" + "s" * (n != 1)
 
 
 def _render_stages(console: Any, stages: Mapping[str, Any]) -> None:
@@ -209,7 +228,7 @@ def _render_selection(console: Any, name: str, selection: Mapping[str, Any]) -> 
         )
     console.print(
         f"{selection['samples']:>8} samples      {_hours(selection['kept_seconds'])}, "
-        f"{selection['kept_videos']} videos, {selection['kept_words']} words"
+        f"{_count(selection['kept_videos'], 'video')}, {_count(selection['kept_words'], 'word')}"
     )
     console.print(f"         {selection['file']} ({_size(selection['bytes'])})", soft_wrap=True)
 

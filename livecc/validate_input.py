@@ -6,8 +6,10 @@ on); what is a warning costs single captions, or says that a video file is missi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from livecc.clip_captions import clip_captions
 from livecc.errors import LiveccError
 from livecc.files import read_lines, shard_name
 from livecc.filter_categories import filter_categories
+from livecc.import_transcripts import counted, words_of
+from livecc.input_records import BadRecordError, parse_object
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ def _validate_file(
             yield Finding(str(file), number, "warning", message)
         if row.get("words") == 0:
             yield Finding(str(file), number, "warning", "no words in any caption")
+        if row.get("content"):
+            yield Finding(str(file), number, "warning", row["content"])
         if videos is not None:
             problem = _file_problem(videos / video)
             if problem:
@@ -107,8 +113,41 @@ def _file_problem(path: Path) -> str | None:
 
 
 def _rows(track: str, file: Path) -> Iterator[Mapping[str, Any]]:
-    """A row for every input line, as the track's first stage makes it."""
-    if track == "sft":
-        yield from filter_categories(read_lines(file), None)
-    else:
+    """A row for every input line, as the track's first stage makes it.
+
+    Those of the SFT track say in "content" what is wrong with the words that a line brings.
+    """
+    if track == "pretrain":
         yield from (result.row for result in clip_captions(read_lines(file)))
+        return
+    #: Lines read ahead of their rows: one or two.
+    ahead: deque[tuple[int, bytes | None]] = deque()
+
+    def lines() -> Iterator[tuple[int, bytes | None]]:
+        for numbered in read_lines(file):
+            ahead.append(numbered)
+            yield numbered
+
+    for row in filter_categories(lines(), None):
+        while ahead and ahead[0][0] < row["line"]:
+            ahead.popleft()
+        wrong = _content_problem(ahead[0][1]) if row["status"] == "ok" else None
+        yield {**row, "content": wrong}
+
+
+def _content_problem(line: bytes | None) -> str | None:
+    """What is wrong with "content", where there is any; without it the video is transcribed."""
+    value, _ = parse_object(line)
+    if "content" not in value:
+        return None
+    try:
+        words, dropped = words_of(line, "default")
+    except BadRecordError as error:
+        return str(error)
+    if not words:
+        return f"no words in its content{', ' * bool(dropped)}{counted(dropped)}"
+    if dropped:
+        return f"{sum(dropped.values())} words of its content left out: {counted(dropped)}"
+    starts = [word[0] for word in value["content"]]
+    back = sum(after < before for before, after in pairwise(starts))
+    return f"words out of order: the times of its content go back {back} times" if back else None

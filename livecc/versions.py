@@ -10,7 +10,7 @@ from __future__ import annotations
 VERSIONS = {
     "clip_captions": "1",
     "filter_categories": "1",
-    "import_transcripts": "1",
+    "import_transcripts": "2",
     "transcribe": "1",
     "clip_transcripts": "1",
     "identify_language": "1",

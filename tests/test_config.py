@@ -260,6 +260,9 @@ def test_conda_and_pip_environments_have_the_same_pins() -> None:
         ({"score_talking_head": {"question": "{frame}"}}, ["question", "did you mean 'frames'"]),
         ({"score_lm_loss": {"gate": {"lm_loss": {"max": 3}}}}, ["not scored before", "language"]),
         ({"transcribe": {"language": "de"}}, ["transcribe.language", "'de'", "['en']"]),
+        ({"transcribe": {"languages": ["english"]}}, ["languages.0", "'english'", "such as en"]),
+        ({"retry_failed": "transcibe"}, ["retry_failed", "did you mean 'transcribe'"]),
+        ({"retry_failed": ["transcribe", "lmloss"]}, ["retry_failed.1", "'lmloss'", "lm_loss"]),
         ({"environments": {"lm": "/no/python"}}, ["environments.lm", "no program"]),
         (
             {"selections": {"default": {"pretrain": {"language": {"labels": ["english"]}}}}},

@@ -78,7 +78,7 @@ def test_counts_and_table(tmp_path: Path) -> None:
     source = tmp_path / "s.jsonl"
     lines = [video("a"), video("b", "Music"), video("c", None), video("a")]
     source.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    counts = run(source, tmp_path / "r.parquet", ["Sports"])
+    counts = run(source, tmp_path / "r.parquet", ["Sports", "Gamin"])
     assert counts == {
         "lines": 4,
         "records": 1,
@@ -86,6 +86,7 @@ def test_counts_and_table(tmp_path: Path) -> None:
         "failed_records": 1,
         "categories": {"(none)": 1, "Music": 1, "Sports": 2},
         "kept_categories": {"Sports": 1},
+        "missing_categories": {"Gamin": 0},
     }
     assert pq.read_table(tmp_path / "r.parquet").num_rows == 4
 

@@ -49,6 +49,24 @@ def test_unusable_words_are_counted(tmp_path: Path) -> None:
     }
 
 
+def test_words_come_in_the_order_of_their_times(tmp_path: Path) -> None:
+    content = [[5, 6, "b"], [0, 1, "a"], [5, 5.5, "c"], [900, 901, "e"], [7, 8, "d"]]
+    (row,) = imported(tmp_path, {"video": "a", "content": content})
+    assert row["words"] == ["a", "b", "c", "d", "e"]
+    assert row["start"] == [0, 5, 5, 7, 900]
+    assert row["dropped_words"] == 0
+
+
+def test_entry_of_several_words_is_divided(tmp_path: Path) -> None:
+    content = [[0, 1, "one\ttwo\u2003 three\n"], [1, 1, "at once"], [2, 3, "a\u0007b\u0000c"]]
+    content += [[3, 4, "\u001b"], [4, 5, "\u0915\u094d\u200d\u0937"]]
+    (row,) = imported(tmp_path, {"video": "a", "content": content})
+    assert row["words"] == ["one", "two", "three", "at", "once", "abc", "\u0915\u094d\u200d\u0937"]
+    assert row["start"] == [0, 0.333, 0.667, 1, 1, 2, 4]
+    assert row["end"] == [0.333, 0.667, 1, 1, 1, 3, 5]
+    assert row["dropped_reasons"] == {"empty": 1}
+
+
 def test_video_without_a_usable_word_fails(tmp_path: Path) -> None:
     empty, broken = imported(
         tmp_path, {"video": "a", "content": []}, {"video": "b", "content": [[0, 1], [2, 1, "x"]]}

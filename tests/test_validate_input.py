@@ -64,3 +64,24 @@ def test_broken_file_of_the_sft_track(tmp_path: Path) -> None:
     [finding] = list(validate("sft", [path], None, Checked()))
     assert finding.severity == "error"
     assert "gz" in str(finding)
+
+
+def test_words_that_sft_lines_bring(tmp_path: Path) -> None:
+    contents = [
+        [[0, 1, "fine"]],
+        [[0, 1, "one"], [3, 2, "two"], "x"],
+        [[0, 1, " "]],
+        "text",
+        [[5, 6, "b"], [0, 1, "a"]],
+    ]
+    lines = [json.dumps({"video": f"{n}.mp4", "content": c}) for n, c in enumerate(contents)]
+    lines += [json.dumps({"video": "transcribed.mp4"}), "", "[]"]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    found = validate("sft", [tmp_path / "a.jsonl"], None, Checked())
+    assert [str(finding).partition("a.jsonl:")[2] for finding in found] == [
+        "2: warning: 2 words of its content left out: end before start 1, not [start, end, word] 1",
+        "3: warning: no words in its content, empty 1",
+        '4: warning: "content" is a string, not a list of [start, end, word]; either give the '
+        "words of the transcript or switch transcribe on",
+        "5: warning: words out of order: the times of its content go back 1 times",
+    ]

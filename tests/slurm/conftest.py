@@ -65,8 +65,8 @@ def drive(cluster: Cluster, installation: Installation) -> Iterator[Callable[...
     """Start Snakemake in a folder; whatever still runs at the end of the test is ended."""
     drivers: list[Driver] = []
 
-    def start(folder: Path, *flags: str) -> Driver:
-        drivers.append(Driver(installation, folder, *flags))
+    def start(folder: Path, *flags: str, tools: Path | None = None) -> Driver:
+        drivers.append(Driver(installation, folder, *flags, tools=tools))
         return drivers[-1]
 
     yield start

@@ -29,16 +29,22 @@ class Installation:
 class Driver:
     """A Snakemake process that runs in the background."""
 
-    def __init__(self, installation: Installation, folder: Path, *flags: str) -> None:
+    def __init__(
+        self, installation: Installation, folder: Path, *flags: str, tools: Path | None = None
+    ) -> None:
+        """`tools`: a folder with programs in place of Slurm's own."""
         self.folder = folder
         self.log = folder / "driver.log"
         command = [str(installation.python), "-m", "snakemake", "--profile", "slurm"]
         command += ["--livecc-slurm-poll-seconds", "1", "--latency-wait", "10", *flags]
+        environment = installation.environment
+        if tools is not None:
+            environment["PATH"] = f"{tools}{os.pathsep}{environment['PATH']}"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=installation.environment,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

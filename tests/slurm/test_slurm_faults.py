@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,73 @@ rule local:
     assert "Slurm does not answer" in output
     assert "is tried again" in output
     assert writers(tmp_path) == ["begin", "end"]
+
+
+def tool(folder: Path, name: str, text: str) -> Path:
+    """A folder with a program in place of Slurm's, which it finds as `$REAL`."""
+    real = shutil.which(name)
+    (folder / "tools").mkdir(exist_ok=True)
+    program = folder / "tools" / name
+    program.write_text(f"#!/bin/sh\nREAL={real}\n{text}")
+    program.chmod(0o755)
+    return program.parent
+
+
+def test_job_that_was_taken_although_sbatch_failed_is_not_doubled(
+    cluster: Cluster, drive: Drive, tmp_path: Path
+) -> None:
+    """The controller took it, and its answer was lost."""
+    write(tmp_path, SLOW.format(seconds=15))
+    tools = tool(
+        tmp_path,
+        "sbatch",
+        f"""cd {tmp_path}
+"$REAL" "$@" || exit
+[ -e lost ] && exit
+touch lost
+echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+exit 1
+""",
+    )
+    output = drive(tmp_path, tools=tools).finish()
+    assert "is tried again" in output
+    assert "had been taken as Slurm job" in output
+    assert (tmp_path / "slow.txt").read_text() == "whole\n"
+    assert writers(tmp_path) == ["begin", "end"]
+    assert nothing_left(cluster, tmp_path)
+
+
+def test_job_that_is_preempted_runs_again(cluster: Cluster, drive: Drive, tmp_path: Path) -> None:
+    write(tmp_path, SLOW.format(seconds=10))
+    driver = drive(tmp_path, "--default-resources", "slurm_partition=spare")
+    driver.wait_for_job(cluster, "slow")
+    cluster.run("sbatch", "-p", "gpu", "-w", "n1", "--gres=gpu:2", "--wrap", "sleep 3")
+    output = driver.finish()
+    assert "ended as PREEMPTED" in output
+    assert (tmp_path / "slow.txt").read_text() == "whole\n"
+    assert writers(tmp_path) == ["begin", "begin", "end"]
+    first, second = accounted(cluster, driver.slurm_ids)
+    assert (first.state, second.state) == ("PREEMPTED", "COMPLETED")
+    # More memory would have changed nothing.
+    assert first.memory == second.memory
+
+
+def test_job_whose_state_is_unknown_is_waited_for(drive: Drive, tmp_path: Path) -> None:
+    write(tmp_path, SLOW.format(seconds=5))
+    tools = tool(
+        tmp_path,
+        "squeue",
+        f"""cd {tmp_path}
+echo x >> looks
+if [ $(wc -l < looks) -gt 12 ]; then exec "$REAL" "$@"; fi
+"$REAL" "$@" | sed -E 's/[|](RUNNING|COMPLETING|COMPLETED)[|]/|UNKNOWN|/'
+""",
+    )
+    driver = drive(tmp_path, tools=tools)
+    driver.finish()
+    assert (tmp_path / "slow.txt").read_text() == "whole\n"
+    assert writers(tmp_path) == ["begin", "end"]
+    assert len(driver.slurm_ids) == 1
 
 
 def test_interrupt_ends_all_jobs_and_a_restart_completes(
