@@ -48,10 +48,13 @@ class Counts:
 def export_cache(root: Path, output: Path) -> Counts:
     """Pack the scores of a cache into `output`; what running jobs add meanwhile stays out.
 
-    Raises LiveccError when `root` is no score cache or holds no scores.
+    Raises LiveccError when `root` is no score cache or holds no scores, or the name says another
+    format.
     """
     import zstandard
 
+    if output.suffix not in (".zst", ".tzst"):
+        raise LiveccError(f"{output}: the archive is a tar file packed with zstd; call it *.tar.zst")
     files = {str(path.relative_to(root)): _whole(path) for path in _files(root)}
     if output.resolve().is_relative_to(root.resolve()):
         raise LiveccError(f"{output}: the archive cannot be inside the cache {root}")

@@ -144,16 +144,22 @@ def verify(path: Path) -> list[str]:
 
 
 def manifests(places: Iterable[Path]) -> list[Path]:
-    """The manifests named, and those below the folders named.
+    """The manifests named, those of the files named, and those below the folders named.
 
     Raises LiveccError for a place without any.
     """
     found = []
     for place in places:
-        below = sorted(place.rglob(f"*{SUFFIX}")) if place.is_dir() else [place]
-        if not below:
-            raise LiveccError(f"{place}: no file in it is called *{SUFFIX}")
-        found += below
+        if place.is_dir():
+            below = sorted(place.rglob(f"*{SUFFIX}"))
+            if not below:
+                raise LiveccError(f"{place}: no file in it is called *{SUFFIX}")
+            found += below
+            continue
+        beside = place.with_name(place.name + SUFFIX)
+        if place.suffix != ".json" and not beside.exists():
+            raise LiveccError(f"{place}: there is no manifest {beside.name} beside it")
+        found.append(beside if beside.exists() else place)
     return found
 
 

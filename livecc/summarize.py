@@ -10,6 +10,7 @@ from typing import Any
 
 from livecc.files import read_json, read_rows
 from livecc.merge_samples import read_offsets
+from livecc.terminal import printable
 
 #: Unusable lines that are shown one by one; the rest is counted.
 SHOWN_PROBLEMS = 8
@@ -140,7 +141,7 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
     if parts["categories"]:
         _render_categories(console, parts["categories"])
     for problem in parts["problems"]:
-        video = f" ({problem['video']})" if problem["video"] else ""
+        video = f" ({printable(problem['video'])})" if problem["video"] else ""
         console.print(f"  {problem['shard']}, line {problem['line']}{video}: {problem['reason']}")
     if counts["failed_videos"] > len(parts["problems"]):
         console.print("  ... all of them are in the tables videos/*.parquet, status failed")
@@ -163,7 +164,9 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
 def _render_categories(console: Any, counts: Mapping[str, Any]) -> None:
     kept = counts.get("kept_categories", {})
     names = sorted(counts["categories"], key=lambda name: -counts["categories"][name])
-    told = [f"{name} {kept.get(name, 0)} of {counts['categories'][name]}" for name in names]
+    told = [
+        f"{printable(name)} {kept.get(name, 0)} of {counts['categories'][name]}" for name in names
+    ]
     if told:
         console.print("categories: " + ", ".join(told))
     missing = [name for name in counts.get("missing_categories", {}) if name not in names]

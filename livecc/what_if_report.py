@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from livecc.terminal import printable
 from livecc.what_if import ENTERS, LEAVES, Answer, Question
 
 SHOWN_TEXT = 240
@@ -125,9 +126,10 @@ def _clips(console: Any, change: str, total: int, rows: Sequence[Mapping[str, An
     some = f"; {len(rows)} of them" if 0 < len(rows) < total else ""
     console.rule(f"{_count(total, 'clip')} {verb}{some}", align="left")
     for row in rows:
-        words = row["text"]
+        words = printable(row["text"])
         words = words if len(words) <= SHOWN_TEXT else f"{words[:SHOWN_TEXT].rsplit(' ', 1)[0]} ..."
-        console.print(f"{row['clip']}, {row['start']:.1f} to {row['end']:.1f} s", soft_wrap=True)
+        clip = printable(row["clip"])
+        console.print(f"{clip}, {row['start']:.1f} to {row['end']:.1f} s", soft_wrap=True)
         console.print(Padding(Text(f"{_reason(change, row)}\n{words}"), (0, 0, 0, 4), expand=False))
 
 

@@ -16,7 +16,7 @@ def main(options: argparse.Namespace) -> int:
     problems = [problem for path in paths for problem in verify(path)]
     for problem in problems:
         print(problem)
-    print(f"{len(paths)} manifests checked, {len(problems)} problems")
+    print(f"manifests checked: {len(paths)}, problems: {len(problems)}")
     return 1 if problems else 0
 
 
@@ -27,6 +27,6 @@ if __name__ == "__main__":
         nargs="+",
         type=Path,
         metavar="PLACE",
-        help="a manifest, or a folder: all manifests below it",
+        help="a released file, its manifest, or a folder: all manifests below it",
     )
     cli.run(main, parser)

@@ -199,3 +199,9 @@ def test_other_folders_are_refused(tmp_path: Path, cache: Path, archive: Path) -
     (tmp_path / "empty").mkdir()
     with pytest.raises(LiveccError, match="no scores in it"):
         export_cache(tmp_path / "empty", tmp_path / "x.tar.zst")
+
+
+def test_name_that_says_another_format(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(LiveccError, match=r"call it \*\.tar\.zst"):
+        export_cache(cache, tmp_path / "scores.zip")
+    assert not (tmp_path / "scores.zip").exists()

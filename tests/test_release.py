@@ -173,7 +173,7 @@ def test_verify(results: Path) -> None:
     make(results)
     file = results / "merged.jsonl"
     path = results / f"merged.jsonl{SUFFIX}"
-    assert manifests([results]) == manifests([path]) == [path]
+    assert manifests([results]) == manifests([path]) == manifests([file]) == [path]
     assert verify(path) == []
     data = file.read_bytes()
     file.write_bytes(data.replace(b'"a.', b'"b.', 1).replace(b'"b"', b'"c"', 1))
@@ -198,6 +198,8 @@ def test_what_is_no_manifest_is_told(tmp_path: Path) -> None:
         verify(tmp_path / "x.json")
     with pytest.raises(LiveccError, match=r"no file in it is called \*\.manifest\.json"):
         manifests([tmp_path])
+    with pytest.raises(LiveccError, match=r"no manifest y\.jsonl\.manifest\.json beside it"):
+        manifests([tmp_path / "y.jsonl"])
 
 
 def test_command(results: Path) -> None:
@@ -208,7 +210,7 @@ def test_command(results: Path) -> None:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         return result.returncode, result.stdout
 
-    assert run() == (0, "1 manifests checked, 0 problems\n")
+    assert run() == (0, "manifests checked: 1, problems: 0\n")
     (results / "merged.jsonl").unlink()
     status, output = run()
     assert (status, output.count("\n")) == (1, 2)
