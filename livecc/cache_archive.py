@@ -54,7 +54,9 @@ def export_cache(root: Path, output: Path) -> Counts:
     import zstandard
 
     if output.suffix not in (".zst", ".tzst"):
-        raise LiveccError(f"{output}: the archive is a tar file packed with zstd; call it *.tar.zst")
+        raise LiveccError(
+            f"{output}: the archive is a tar file packed with zstd; call it *.tar.zst"
+        )
     files = {str(path.relative_to(root)): _whole(path) for path in _files(root)}
     if output.resolve().is_relative_to(root.resolve()):
         raise LiveccError(f"{output}: the archive cannot be inside the cache {root}")

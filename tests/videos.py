@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import numpy as np
 
 STEP = 3
+
+
+@contextmanager
+def scheduling_kept() -> Iterator[None]:
+    """SVT-AV1, when it is root, makes the thread that opens it a real-time one, and leaves it so.
+
+    All processes started from there would be real-time, too, and starve the rest of the machine.
+    """
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 def write_video(
@@ -21,7 +37,10 @@ def write_video(
     container_options: dict[str, str] | None = None,
 ) -> Path:
     """Write `n_frames` frames of `size` (height, width) at 25 a second."""
-    with av.open(str(path), "w", options=container_options or {}) as container:
+    with (
+        scheduling_kept(),
+        av.open(str(path), "w", options=container_options or {}) as container,
+    ):
         stream = container.add_stream(codec, rate=25, options=options or {})
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"

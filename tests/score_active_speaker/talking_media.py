@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from videos import scheduling_kept
 
 from livecc.media.audio import read_audio
 
@@ -36,7 +37,7 @@ def write_media(
     Frames are shown `rate` a second, or from the seconds `moments` on. `codecs` of the picture and
     of the sound, which is written with the rate and layout `sound`. No frames: sound alone.
     """
-    with av.open(str(path), "w") as container:
+    with scheduling_kept(), av.open(str(path), "w") as container:
         video: Any = None
         if frames:
             # x264's default effort codes a picture that stands still as one that does.
