@@ -22,6 +22,7 @@ KINDS = {
     "clip_captions": "workflow",
     "filter_categories": "workflow",
     "clip_transcripts": "workflow",
+    "list_shards": "workflow",
     "select_samples": "workflow",
     "merge_samples": "workflow",
     "summarize": "workflow",
@@ -35,7 +36,10 @@ KINDS = {
 }
 _COMMAND = r"^(?:Shell command:)?\s*(\S+) \S*/scripts/(\w+)\.py"
 #: What a run of the small project below runs.
-SMALL = {"clip_captions", "identify_language", "select_samples", "merge_samples", "summarize"}
+SMALL = {
+    *("clip_captions", "identify_language", "list_shards", "select_samples", "merge_samples"),
+    "summarize",
+}
 
 
 @pytest.fixture
