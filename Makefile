@@ -3,6 +3,7 @@
 # make lint    format, style, types, Snakemake's own checks
 # make setup   only the environment, in $(VENV)
 # make install-profile  make `snakemake --profile slurm` work for this user (docs/slurm.md)
+# make test-speed       time a threshold change and a what-if; fails when they are too slow
 # make test-slurm       run the tests of the profile on a Slurm that they start themselves (root)
 # make setup-whisperx  WhisperX's own environment (8 GB), in $(WHISPERX_VENV)
 # make test-whisperx   set that up, then run the engine on real speech
@@ -58,7 +59,7 @@ COLLECT := $(PY) -m pip wheel --quiet --wheel-dir $(WHEELS) \
   $(addprefix --find-links ,$(WHEELS) $(PIP_FIND_LINKS))
 TORCH_FROM := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 
-.PHONY: setup setup-dev setup-whisperx install-profile test test-slurm test-whisperx lint demo clean wheels prefetch
+.PHONY: setup setup-dev setup-whisperx install-profile test test-speed test-slurm test-whisperx lint demo clean wheels prefetch
 
 setup: $(VENV)/.setup-$(TORCH)
 
@@ -112,6 +113,11 @@ demo: setup
 
 test: setup-dev
 	@$(BIN)/pytest -n 2 --dist worksteal --durations=20
+
+# With nothing beside it, because these are times by the clock.
+test-speed: setup
+	@$(PY) benchmarks/bench_threshold_change.py --repeats 1 --within 60
+	@$(PY) benchmarks/bench_what_if.py --layouts 200x5000 --repeats 2 --within 5 --below 1000
 
 # One process: there can be one cluster on a machine.
 test-slurm: setup-dev

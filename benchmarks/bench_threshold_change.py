@@ -6,13 +6,14 @@ Puts made-up results of the pre-training track in place (no stage runs), has Sna
 ceiling is what no run can do without: Snakemake finding that there is nothing to do, and
 selecting and merging in one process that is already there.
 
-    python benchmarks/bench_threshold_change.py [--shards 200] [--clips 500]
+    python benchmarks/bench_threshold_change.py [--shards 200] [--clips 500] [--within 60]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -122,7 +123,9 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=500, help="a shard")
     parser.add_argument("--words", type=int, default=150, help="a clip")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--within", type=float, metavar="SECONDS", help="fail if slower")
     options = parser.parse_args()
+    best = math.inf
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_project(folder, options.shards, options.clips, options.words)
@@ -133,6 +136,7 @@ def main() -> None:
         for repeat in range(options.repeats):
             write_config(folder, max_loss=5.0 - repeat / 10)
             seconds, cpu, ran = timed(lambda: snakemake(folder))
+            best = min(best, seconds)
             jobs = ", ".join(f"{count} {rule}" for rule, count in sorted(ran.items()))
             print(f"{'a threshold changed':<44}{seconds:>10.1f}{cpu:>10.1f}  {jobs}")
         seconds, cpu, _ = timed(lambda: snakemake(folder))
@@ -145,6 +149,8 @@ def main() -> None:
         total = summary["pretrain"]["selections"]["default"]["clips"]
         size = merged.stat().st_size / 1e6
         print(f"{total} clips, of which {kept} are kept at the end: {size:.0f} MB")
+    if options.within is not None and best > options.within:
+        sys.exit(f"a threshold change took {best:.1f} s, more than {options.within:g} s")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ scripts/what_if.py for two other thresholds, with three clips shown of each kind
 reading the columns that rules need with pyarrow alone, by the same threads; what comes
 on top is Python's start (0.3 s), joining, deciding, and looking up the clips that are shown.
 
-    python benchmarks/bench_what_if.py [--layouts 200x5000 1000x1000]
+    python benchmarks/bench_what_if.py [--layouts 200x5000 1000x1000] [--within 5]
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -87,19 +88,30 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=60, help="a clip")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", action="store_true", help="show what the command says")
+    parser.add_argument("--within", type=float, metavar="SECONDS", help="fail if slower")
+    parser.add_argument("--below", type=float, metavar="MB", help="fail if one takes more memory")
     options = parser.parse_args()
+    wrong = []
     print(f"{'shards x clips':<20}{'':<12}{'seconds':>10}{'CPU s':>10}{'peak MB':>10}")
     for layout in options.layouts:
         shards, clips = map(int, layout.split("x"))
         with tempfile.TemporaryDirectory() as name:
             make_project(Path(name), shards, clips, options.words)
+            best, largest = math.inf, 0.0
             for _ in range(options.repeats):
                 seconds, cpu, peak, told = ask(Path(name))
+                best, largest = min(best, seconds), max(largest, peak)
                 print(f"{layout:<20}{'what-if':<12}{seconds:>10.2f}{cpu:>10.2f}{peak:>10.0f}")
             seconds, cpu = read_all(Path(name), shards)
             print(f"{layout:<20}{'ceiling':<12}{seconds:>10.2f}{cpu:>10.2f}", flush=True)
+        if options.within is not None and best > options.within:
+            wrong.append(f"{layout}: {best:.1f} s, more than {options.within:g} s")
+        if options.below is not None and largest > options.below:
+            wrong.append(f"{layout}: {largest:.0f} MB, more than {options.below:g} MB")
         if options.output:
             print(told)
+    if wrong:
+        sys.exit("\n".join(wrong))
 
 
 if __name__ == "__main__":
