@@ -26,7 +26,7 @@ rule list_shards:
     message:
         "Listing the shards of {wildcards.track}"
     shell:
-        f"{script('list_shards')} --output {{output:q}}" " -- {params.patterns:q} > {log:q} 2>&1"
+        f"{script('list_shards')} --output {{output:q}} -- {{params.patterns:q}} > {{log:q}} 2>&1"
 
 
 rule merge_samples:
