@@ -8,6 +8,7 @@ comes out for a video is what its `BatchedInferencePipeline.transcribe` gives fo
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from livecc.transcribe.words import Passage
 
 if TYPE_CHECKING:
     import numpy as np
+
+log = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 30
 _FILES = ("model.bin", "config.json", "tokenizer.json")
@@ -112,7 +115,7 @@ class FasterWhisper(Transcriber):
         except (RuntimeError, ValueError) as error:
             raise LiveccError(load_problem(model_dir, device, error)) from None
         check_languages(options.language, options.languages, self._whisper.languages)
-        self._forced = options.language or (None if self._whisper.multilingual else "en")
+        self._forced = forced_language(options.language, self._whisper.multilingual)
         self.batch_size = options.batch_size
         self.languages = options.languages
         self.decode = decode
@@ -182,6 +185,17 @@ def load_problem(model_dir: Path, device: str, error: Exception) -> str:
             "them, and a GPU that knows the compute_type"
         )
     return f"{model_dir}: cannot be loaded on {device}: {error}{advice}"
+
+
+def forced_language(given: str | None, multilingual: bool) -> str | None:
+    """What all videos are taken to speak; None: each is identified."""
+    if given is None and not multilingual:
+        log.warning(
+            "this model knows English alone: every video counts as English, and one in another "
+            "language is left to identify_language and score_lm_loss to find"
+        )
+        return "en"
+    return given
 
 
 def check_languages(

@@ -23,6 +23,7 @@ from livecc.transcribe.faster_whisper import (
     WINDOW_SECONDS,
     check_languages,
     check_model_files,
+    forced_language,
     load_problem,
 )
 from livecc.transcribe.options import WhisperXOptions
@@ -91,7 +92,7 @@ class WhisperX(Transcriber):
             raise LiveccError(load_problem(model_dir, device, error)) from None
         whisper = self._pipeline.model
         check_languages(options.language, options.languages, whisper.supported_languages)
-        self._forced = options.language or (None if whisper.model.is_multilingual else "en")
+        self._forced = forced_language(options.language, whisper.model.is_multilingual)
         self._options = options
         self._device = device
         self._align_dir = align_dir

@@ -17,6 +17,7 @@ from word_errors import word_error_rate
 from livecc.errors import LiveccError
 from livecc.media.audio import read_audio
 from livecc.transcribe import DecodeOptions, Transcription, load
+from livecc.transcribe.faster_whisper import forced_language
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo"
@@ -326,3 +327,11 @@ def test_a_language_the_model_does_not_speak(tiny_en: Path) -> None:
         load("faster_whisper", model_dir=tiny_en, options={"language": "de"})
     with pytest.raises(LiveccError, match=r"transcribe\.languages: 'english' is none"):
         load("faster_whisper", model_dir=tiny_en, options={"languages": ("en", "english")})
+
+
+def test_a_model_that_knows_english_alone_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    assert forced_language("en", multilingual=False) == "en"
+    assert forced_language(None, multilingual=True) is None
+    assert not caplog.records
+    assert forced_language(None, multilingual=False) == "en"
+    assert "every video counts as English" in caplog.text
