@@ -1,32 +1,11 @@
 # Merge all shards of a selection into the file the trainer reads.
 #
-# needs  samples of all shards, the models' receipts, stats and score cache (for the manifest)
-# makes  {results}/{track}/shards.txt (and removes decisions of shards that are gone),
-#        {results}/{track}/{selection}/..._with_seeks.jsonl and its manifest
+# needs  the list and the samples of all shards, the models' receipts, stats and score cache (for the
+#        manifest)
+# makes  {results}/{track}/{selection}/..._with_seeks.jsonl and its manifest
 
 
 from livecc.release import release_configuration
-
-
-localrules:
-    list_shards,
-
-
-# The names go through a file because thousands of them do not fit into a command line.
-rule list_shards:
-    output:
-        f"{RESULTS}/{{track}}/shards.txt",
-    log:
-        f"{RESULTS}/logs/{{track}}/list_shards.log",
-    conda:
-        "../envs/workflow.yaml"
-    params:
-        patterns=lambda wildcards: config["tracks"][wildcards.track]["inputs"],
-        names=lambda wildcards: list(SHARDS[wildcards.track]),
-    message:
-        "Listing the shards of {wildcards.track}"
-    shell:
-        f"{script('list_shards')} --output {{output:q}} -- {{params.patterns:q}} > {{log:q}} 2>&1"
 
 
 rule merge_samples:
