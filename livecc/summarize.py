@@ -169,18 +169,15 @@ def _render_categories(console: Any, counts: Mapping[str, Any]) -> None:
     ]
     if told:
         console.print("categories: " + ", ".join(told))
-    missing = [name for name in counts.get("missing_categories", {}) if name not in names]
-    if missing:
-        console.print("no line has a category called " + _or_nearest(missing, names))
+    for wanted, there in _misspelt(counts.get("missing_categories", {}), names):
+        console.print(f"no line has the wanted category {wanted!r}; there is {there!r}")
 
 
-def _or_nearest(missing: Sequence[str], there: Sequence[str]) -> str:
-    """The names in quotes, each with one like it that is there."""
-    told = []
+def _misspelt(missing: Iterable[str], there: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(category that is wanted and nowhere, one like it). Small data sets do not have them all."""
     for name in missing:
-        like = difflib.get_close_matches(name, there, n=1)
-        told.append(repr(name) + (f" (there is {like[0]!r})" if like else ""))
-    return ", ".join(told)
+        if name not in there:
+            yield from ((name, like) for like in difflib.get_close_matches(name, there, n=1))
 
 
 def _count(n: int, thing: str) -> str:
