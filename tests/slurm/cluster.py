@@ -1,9 +1,8 @@
 """A real Slurm of three nodes on this machine, for tests: `python tests/slurm/cluster.py up`.
 
-The nodes n1 and n2 have two GPUs each (device files that lead nowhere), n3 has none. Jobs of the
-partition `spare` on n1 make way for those of `gpu`. Accounting goes through slurmdbd to a MariaDB
-of the cluster's own. Everything lies in one folder and listens on 127.0.0.1 only. It needs root,
-and Debian's packages of PROGRAMS.
+The nodes n1 and n2 have two GPUs each (device files that lead nowhere), n3 has none. Accounting
+goes through slurmdbd to a MariaDB of the cluster's own. Everything lies in one folder and listens
+on 127.0.0.1 only. It needs root, and Debian's packages of PROGRAMS.
 
 Slurm's own programs look for /etc/slurm/slurm.conf where SLURM_CONF is not set, as it is not in a
 job step that the executor plugin starts; so that file becomes a link while the cluster is up, and
@@ -291,14 +290,11 @@ ReturnToService=1
 KillWait=2
 SlurmdTimeout=20
 SchedulerParameters=bf_interval=2,batch_sched_delay=0
-PreemptType=preempt/partition_prio
-PreemptMode=CANCEL
 NodeName=DEFAULT CPUs=8 RealMemory=64000 State=UNKNOWN
 {nodes}
-PartitionName=DEFAULT MaxTime=1-0 DefMemPerCPU=500 State=UP PriorityTier=2 PreemptMode=OFF
+PartitionName=DEFAULT MaxTime=1-0 DefMemPerCPU=500 State=UP
 PartitionName=cpu Nodes=n3 Default=YES
 PartitionName=gpu Nodes={",".join(GPU_NODES)}
-PartitionName=spare Nodes={GPU_NODES[0]} PriorityTier=1 PreemptMode=CANCEL
 """)
         (folder / "etc" / "gres.conf").write_text(f"""\
 AutoDetect=off

@@ -26,6 +26,11 @@ class Installation:
         return {**os.environ, "HOME": str(self.home), "OMP_NUM_THREADS": "1"}
 
 
+def _heed_interrupts() -> None:
+    """As in a terminal; what a shell script runs in the background ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Driver:
     """A Snakemake process that runs in the background."""
 
@@ -49,6 +54,7 @@ class Driver:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_heed_interrupts,
             )
 
     def wait(self, seconds: float = 240) -> int:
@@ -126,7 +132,10 @@ def accounted(cluster: Cluster, ids: list[str]) -> list[SlurmJob]:
 
     def complete() -> bool:
         found = rows()
-        return len(found) == len(ids) and all(row[9] not in ("", "Unknown") for row in found)
+        # Of a short job the end may come before the rest; its memory is then some number and "?".
+        return len(found) == len(ids) and not any(
+            row[9] in ("", "Unknown") or "?" in row[6] for row in found
+        )
 
     wait_for(f"the accounting of {ids}", complete)
     jobs = []
