@@ -44,6 +44,7 @@ rule all:
 
 
 onstart:
+    check_device()
     begin_run()
     FOLLOWER.start()
 

@@ -21,6 +21,18 @@ if "apptainer" in DEPLOYED:
     os.environ.update(container_environment(folders_of(config), os.environ))
 
 
+def check_device():
+    """The device decides the number format, and with it which scores are in the cache.
+
+    Where Snakemake runs says nothing of the machines where its jobs run.
+    """
+    if config["device"] == "auto" and not workflow.local_exec:
+        raise WorkflowError(
+            "device: auto means the machine that looks, and jobs run on others; set device: cuda in "
+            "the configuration (or --config device=cuda), or cpu where no node has a GPU"
+        )
+
+
 # Here, as many jobs that need a GPU run at a time as there are GPUs; which of them is whose, jobs
 # settle among themselves (livecc/device_lease.py). On a cluster (nodes), the scheduler counts.
 if workflow.is_main_process and workflow.nodes is None and config["device"] != "cpu":

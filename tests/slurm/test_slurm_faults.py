@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster, wait_for
-from driving import Driver, accounted
+from driving import REPOSITORY, Driver, accounted
 
 pytestmark = pytest.mark.workflow
 
@@ -224,6 +224,23 @@ if [ $(wc -l < looks) -gt 12 ]; then exec "$REAL" "$@"; fi
     assert (tmp_path / "slow.txt").read_text() == "whole\n"
     assert writers(tmp_path) == ["begin", "end"]
     assert len(driver.slurm_ids) == 1
+
+
+def test_device_of_the_nodes_must_be_said(drive: Drive, tmp_path: Path) -> None:
+    """What `auto` finds where Snakemake runs would be taken for what the nodes have."""
+    (tmp_path / "in.jsonl").write_text('{"video": "a.mp4", "subtitles": [[0, 1, "one two"]]}\n')
+    (tmp_path / "my.yaml").write_text(
+        "tracks: {pretrain: {inputs: [in.jsonl], videos: .}}\n"
+        "score_lm_loss: {enabled: false}\nscore_talking_head: {enabled: false}\n"
+    )
+    flags = ["-s", str(REPOSITORY / "Snakefile"), "--configfile", "my.yaml"]
+    driver = drive(tmp_path, *flags)
+    assert driver.wait(60) == 1
+    assert "set device: cuda in the configuration" in driver.output
+    assert "Traceback" not in driver.output
+    assert not driver.slurm_ids
+    drive(tmp_path, *flags, "--config", "device=cuda").finish()
+    assert list(tmp_path.glob("results/pretrain/default/*_with_seeks.jsonl"))
 
 
 def test_interrupt_ends_all_jobs_and_a_restart_completes(
