@@ -29,8 +29,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "score_active_speaker"))
+REPOSITORY = Path(__file__).resolve().parents[1]
+for folder in ("", "tests", "tests/score_active_speaker"):
+    sys.path.insert(0, str(REPOSITORY / folder))
 
 import numpy as np
 from talking_media import joined, write_media

@@ -314,9 +314,11 @@ def read_receipt(path: Path) -> tuple[Path, str]:
     """(folder, digest) of a fetched model.
 
     Raises MissingModelError when the model could not be had, LiveccError when its folder is not
-    there any more.
+    there any more, or the file is no receipt.
     """
     receipt = read_json(path)
+    if not isinstance(receipt, dict) or not receipt.keys() & {"status", "folder"}:
+        raise LiveccError(f"{path}: no receipt of a fetched model; remove it, and it is made again")
     if receipt.get("status") == "missing":
         raise MissingModelError(
             f"{receipt['reason']} (try again: snakemake --forcerun fetch_model)"

@@ -195,6 +195,10 @@ def test_moved_model_is_one_message(tmp_path: Path) -> None:
     folder.rmdir()
     with pytest.raises(LiveccError, match="no longer in"):
         models.read_receipt(tmp_path / "r.json")
+    for text in ("{}", "[]"):
+        (tmp_path / "r.json").write_text(text)
+        with pytest.raises(LiveccError, match=r"r\.json: no receipt of a fetched model; remove it"):
+            models.read_receipt(tmp_path / "r.json")
 
 
 def test_every_entry_is_complete() -> None:
