@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -74,12 +75,32 @@ def has_work(
     inputs: Mapping[str, Any],
     cache_folder: str,
 ) -> bool:
-    """Whether a score job must load its model; True where that cannot be told yet."""
+    """Whether a score job must load its model; True where that cannot be told yet.
+
+    Snakemake asks of every job that could start whenever one has ended, so what was found is kept
+    for as long as the inputs are the same; the cache is read once per process anyway.
+    """
     try:
         arguments = commands.score_command(config, track, stage, shard, inputs, cache_folder)
-        return work(stage, arguments).missing > 0
+        key = (stage, *arguments), _state_of(inputs)
+        if key not in _has_work:
+            _has_work[key] = work(stage, arguments).missing > 0
+        return _has_work[key]
     except (OSError, LiveccError):
         return True
+
+
+#: (command, state of its inputs) -> whether something is missing.
+_has_work: dict[tuple[tuple[str, ...], tuple[tuple[int, int], ...]], bool] = {}
+
+
+def _state_of(inputs: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+    """(time of change, size) of every input. Raises OSError when one is not there."""
+    paths: list[str] = []
+    # Snakemake's inputs have no values().
+    for _, given in inputs.items():
+        paths += [given] if isinstance(given, str) else given
+    return tuple((stat.st_mtime_ns, stat.st_size) for stat in map(os.stat, paths))
 
 
 def covers(
