@@ -40,6 +40,7 @@ def test_nothing_is_written_before_something_is_asked(tmp_path: Path) -> None:
 def test_no_bound(tmp_path: Path) -> None:
     with Spending(tmp_path, "sft.a", None) as money:
         money.reserve(1e9)
+        assert money.spent() == 1e9
 
 
 def test_bound_itself_may_be_reached(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import Cluster, wait_for
+from killing import heed_interrupts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -24,11 +25,6 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, "HOME": str(self.home), "OMP_NUM_THREADS": "1"}
-
-
-def _heed_interrupts() -> None:
-    """As in a terminal; what a shell script runs in the background ignores SIGINT."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Driver:
@@ -54,7 +50,7 @@ class Driver:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_heed_interrupts,
+                preexec_fn=heed_interrupts,
             )
 
     def wait(self, seconds: float = 240) -> int:

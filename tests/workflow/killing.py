@@ -41,7 +41,7 @@ class StartedRun:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_heed_interrupts,
+                preexec_fn=heed_interrupts,
             )
 
     @property
@@ -82,7 +82,7 @@ class StartedRun:
         assert wait_until(lambda: not _session(self.pid), seconds), self.processes()
 
 
-def _heed_interrupts() -> None:
+def heed_interrupts() -> None:
     """As in a terminal; what a shell script runs in the background ignores SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
