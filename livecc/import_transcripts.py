@@ -45,12 +45,12 @@ def import_transcripts(
         line = _line(numbered, record["line"])
         row = {"video": record["video"], "title": record["title"], "category": record["category"]}
         try:
-            words, dropped = words_of(line, mode)
+            words, dropped = words_of(parse_object(line)[0], mode)
         except BadRecordError as error:
             yield {**row, "status": "failed", "reason": str(error), **_transcript([], {})}
             continue
         if not words and mode == "default":
-            reason = f"no words in its content{', ' * bool(dropped)}{counted(dropped)}"
+            reason = no_words(dropped)
             yield {**row, "status": "failed", "reason": reason, **_transcript([], dropped)}
             continue
         yield {**row, "status": "ok", "reason": "", **_transcript(words, dropped)}
@@ -61,6 +61,11 @@ def counted(dropped: dict[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in dropped.items())
 
 
+def no_words(dropped: dict[str, int]) -> str:
+    """Why a video whose every word was left out fails."""
+    return f"no words in its content{', ' * bool(dropped)}{counted(dropped)}"
+
+
 def _line(numbered: Iterator[tuple[int, bytes | None]], wanted: int) -> bytes | None:
     for number, line in numbered:
         if number == wanted:
@@ -68,16 +73,15 @@ def _line(numbered: Iterator[tuple[int, bytes | None]], wanted: int) -> bytes | 
     raise RuntimeError(f"line {wanted} was there when the records were read")
 
 
-def words_of(line: bytes | None, mode: str) -> tuple[list[Word], dict[str, int]]:
-    """The words of an input line, and how many were left out, by reason. Raises BadRecordError."""
-    value, video = parse_object(line)
-    content = value.get("content")
+def words_of(record: dict[str, Any], mode: str) -> tuple[list[Word], dict[str, int]]:
+    """The words of a record, and how many were left out, by reason. Raises BadRecordError."""
+    content = record.get("content")
     if type(content) is not list:
-        what = JSON_NAMES[type(content)] if "content" in value else "missing"
+        what = JSON_NAMES[type(content)] if "content" in record else "missing"
         raise BadRecordError(
             f'"content" is {what}, not a list of [start, end, word]; either give the words of the '
             "transcript or switch transcribe on",
-            video,
+            record["video"],
         )
     words: list[Word] = []
     dropped: Counter[str] = Counter()

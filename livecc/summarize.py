@@ -10,7 +10,7 @@ from typing import Any
 
 from livecc.files import read_json, read_rows
 from livecc.merge_samples import read_offsets
-from livecc.terminal import printable
+from livecc.terminal import count, printable
 
 #: Unusable lines that are shown one by one; the rest is counted.
 SHOWN_PROBLEMS = 8
@@ -133,8 +133,8 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
     console.rule(f"{track}: input", align="left")
     dropped = counts.get("dropped_videos", 0)
     console.print(
-        f"{_count(parts['shards'], 'shard')}, {_count(counts['lines'], 'line')}: "
-        f"{_count(counts['videos'], 'video')}, "
+        f"{count(parts['shards'], 'shard')}, {count(counts['lines'], 'line')}: "
+        f"{count(counts['videos'], 'video')}, "
         + (f"{dropped} of other categories, " if dropped else "")
         + f"{counts['failed_videos']} that cannot be used"
     )
@@ -149,15 +149,15 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
         skipped = ", ".join(f"{reason} {n}" for reason, n in counts.get("skipped", {}).items())
         skipped = f" ({skipped})" if skipped else ""
         console.print(
-            f"{_count(counts['caption_lines'], 'caption line')}, "
-            f"{counts['skipped_lines']} skipped{skipped}; {_count(counts['words'], 'word')}"
+            f"{count(counts['caption_lines'], 'caption line')}, "
+            f"{counts['skipped_lines']} skipped{skipped}; {count(counts['words'], 'word')}"
         )
     elif counts.get("words"):
         removed = counts.get("dropped_words", 0)
-        console.print(_count(counts["words"], "word") + (f", {removed} removed" if removed else ""))
+        console.print(count(counts["words"], "word") + (f", {removed} removed" if removed else ""))
     console.print(
-        f"{_count(counts['clips'], 'clip')}, {_hours(counts['seconds'])}; "
-        f"too short for a clip: {_count(counts['short_spans'], 'span')}"
+        f"{count(counts['clips'], 'clip')}, {_hours(counts['seconds'])}; "
+        f"too short for a clip: {count(counts['short_spans'], 'span')}"
     )
 
 
@@ -178,10 +178,6 @@ def _misspelt(missing: Iterable[str], there: Sequence[str]) -> Iterator[tuple[st
     for name in missing:
         if name not in there:
             yield from ((name, like) for like in difflib.get_close_matches(name, there, n=1))
-
-
-def _count(n: int, thing: str) -> str:
-    return f"{n} {thing}" + "s" * (n != 1)
 
 
 def _render_stages(console: Any, stages: Mapping[str, Any]) -> None:
@@ -228,7 +224,7 @@ def _render_selection(console: Any, name: str, selection: Mapping[str, Any]) -> 
         )
     console.print(
         f"{selection['samples']:>8} samples      {_hours(selection['kept_seconds'])}, "
-        f"{_count(selection['kept_videos'], 'video')}, {_count(selection['kept_words'], 'word')}"
+        f"{count(selection['kept_videos'], 'video')}, {count(selection['kept_words'], 'word')}"
     )
     console.print(f"         {selection['file']} ({_size(selection['bytes'])})", soft_wrap=True)
 

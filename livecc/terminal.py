@@ -1,4 +1,4 @@
-"""Text of a data set, made fit for a terminal."""
+"""Text for a terminal: what a data set says, and counts of things."""
 
 from __future__ import annotations
 
@@ -8,3 +8,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\u200d" else "\ufffd" for c in text)
+
+
+def count(number: int, noun: str) -> str:
+    """`number` and `noun`, which is plural for all numbers but one."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -17,7 +17,7 @@ from livecc.clip_captions import clip_captions
 from livecc.errors import LiveccError
 from livecc.files import read_lines, shard_name
 from livecc.filter_categories import filter_categories
-from livecc.import_transcripts import counted, words_of
+from livecc.import_transcripts import counted, no_words, words_of
 from livecc.input_records import BadRecordError, parse_object
 
 
@@ -137,17 +137,17 @@ def _rows(track: str, file: Path) -> Iterator[Mapping[str, Any]]:
 
 def _content_problem(line: bytes | None) -> str | None:
     """What is wrong with "content", where there is any; without it the video is transcribed."""
-    value, _ = parse_object(line)
-    if "content" not in value:
+    record, _ = parse_object(line)
+    if "content" not in record:
         return None
     try:
-        words, dropped = words_of(line, "default")
+        words, dropped = words_of(record, "default")
     except BadRecordError as error:
         return str(error)
     if not words:
-        return f"no words in its content{', ' * bool(dropped)}{counted(dropped)}"
+        return no_words(dropped)
     if dropped:
         return f"{sum(dropped.values())} words of its content left out: {counted(dropped)}"
-    starts = [word[0] for word in value["content"]]
+    starts = [word[0] for word in record["content"]]
     back = sum(after < before for before, after in pairwise(starts))
     return f"words out of order: the times of its content go back {back} times" if back else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from livecc.terminal import printable
+from livecc.terminal import count, printable
 from livecc.what_if import ENTERS, LEAVES, Answer, Question
 
 SHOWN_TEXT = 240
@@ -84,13 +84,13 @@ def _notes(question: Question, answer: Answer) -> Iterable[str]:
     keeps = question.thresholds.get("on_unscored", "drop")
     if answer.missing:
         yield (
-            f"{_count(len(answer.missing), 'shard')} of {len(question.shards):,} not scored yet, "
+            f"{count(len(answer.missing), 'shard')} of {len(question.shards):,} not scored yet, "
             f"and in no figure: {_some(answer.missing)}"
         )
-    for stage, count in answer.to_score.items():
-        if count:
+    for stage, clips in answer.to_score.items():
+        if clips:
             yield (
-                f"{_count(count, 'clip')} without a score of {stage}, which a run with these "
+                f"{count(clips, 'clip')} without a score of {stage}, which a run with these "
                 "thresholds would make; it may keep more or fewer than told here"
             )
     left_out = {
@@ -98,19 +98,15 @@ def _notes(question: Question, answer: Answer) -> Iterable[str]:
         for stage in question.stages
         if answer.failed[stage] + answer.outside[stage]
     }
-    for stage, count in left_out.items():
+    for stage, clips in left_out.items():
         parts = []
         if answer.failed[stage]:
             parts.append(f"{answer.failed[stage]:,} because scoring failed")
         if answer.outside[stage]:
             parts.append(f"{answer.outside[stage]:,} outside its gate")
-        yield f"{_count(count, 'clip')} without a score of {stage} for good: {', '.join(parts)}"
+        yield f"{count(clips, 'clip')} without a score of {stage} for good: {', '.join(parts)}"
     if keeps == "fail" and (left_out or any(answer.to_score.values())):
         yield "The selection says on_unscored: fail: a run stops at a clip without a score"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -124,7 +120,7 @@ def _clips(console: Any, change: str, total: int, rows: Sequence[Mapping[str, An
     verb = ("leave" if change == LEAVES else "enter") + ("s" if total == 1 else "")
     console.print()
     some = f"; {len(rows)} of them" if 0 < len(rows) < total else ""
-    console.rule(f"{_count(total, 'clip')} {verb}{some}", align="left")
+    console.rule(f"{count(total, 'clip')} {verb}{some}", align="left")
     for row in rows:
         words = printable(row["text"])
         words = words if len(words) <= SHOWN_TEXT else f"{words[:SHOWN_TEXT].rsplit(' ', 1)[0]} ..."

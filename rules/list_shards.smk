@@ -18,6 +18,7 @@ rule list_shards:
         "../envs/workflow.yaml"
     params:
         patterns=lambda wildcards: config["tracks"][wildcards.track]["inputs"],
+        # Not in the command: another set of files that the same patterns match makes the list anew.
         names=lambda wildcards: list(SHARDS[wildcards.track]),
     message:
         "Listing the shards of {wildcards.track}"
