@@ -1,16 +1,16 @@
-"""Throughput of clip_captions against the original's way, on one core.
+"""Throughput of clip_captions compared with the original, on one core.
 
-    python benchmarks/bench_clip_captions.py [--megabytes 20] [--input captions.jsonl]
-    python benchmarks/bench_clip_captions.py --memory [--megabytes 1000]
+    python -m benchmarks.bench_clip_captions [--megabytes 20] [--input captions.jsonl]
+    python -m benchmarks.bench_clip_captions --memory [--megabytes 1000]
 
-Our figure includes reading the shard and writing its three files. The original's way is written
-out below: the json module, a loop over words, list slices, all earlier words joined for every
-clip, one dict a clip dumped to a file. The ceiling is what any version must do with the libraries
-at hand: parse the JSON, and serialise and compress the words and times that come out. Where we
-are faster in a part of it than the library is, so much the better.
+Our figure includes reading the shard and writing its three files. The original is reimplemented
+below: the json module, a loop over words, list slices, all earlier words joined for every clip, one
+dict per clip dumped to a file. The ceiling is the work that any version must do with these
+libraries: parse the JSON, and serialise and compress the resulting words and times. The stage may
+be faster than the libraries in parts of this.
 
-With --memory a large shard is made and cut instead, and the process's peak memory printed; its
-ceiling is what Python holds after the imports.
+With --memory, a large shard is generated and cut instead, and the peak memory of the process
+printed; the ceiling is the memory of Python after the imports.
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ import argparse
 import json
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import orjson
 
-from livecc import clip_captions, files
-from livecc.spans import ClipOptions
+from livecc.files.atomic import ZSTD_LEVEL
+from livecc.files.lines import read_jsonl, read_lines
+from livecc.stages.clip_captions import cut as clip_captions
+from livecc.stages.spans import ClipOptions
 
 
 def made_up_captions(path: Path, megabytes: float, seed: int = 0) -> None:
-    """Captions shaped like real ones: 30 to 900 lines of 3 to 14 words a video, some pauses."""
+    """Captions similar to real ones: 30 to 900 lines of 3 to 14 words per video, some pauses."""
     rng = random.Random(seed)
     letters = "etaoinshrdlucmfwygpbvk"
     vocabulary = ["".join(rng.choices(letters, k=rng.randint(1, 9))) for _ in range(8000)]
@@ -58,11 +57,11 @@ def made_up_captions(path: Path, megabytes: float, seed: int = 0) -> None:
 
 
 def repeated(source: Path, target: Path, megabytes: float) -> None:
-    """The lines of `source` under other video ids, again and again up to a size."""
+    """The lines of `source` with other video ids, repeated up to a size."""
     size, copy = 0, 0
     with target.open("wb") as stream:
         while size < megabytes * 1e6:
-            for _, line in files.read_lines(source):
+            for _, line in read_lines(source):
                 record = orjson.loads(line or b"")
                 record["video"] = f"{copy}-{record['video']}"
                 size += stream.write(orjson.dumps(record) + b"\n")
@@ -70,7 +69,7 @@ def repeated(source: Path, target: Path, megabytes: float) -> None:
 
 
 def original(source: Path, target: Path) -> None:
-    """The original's arithmetic and data flow, in plain Python."""
+    """The arithmetic and data flow of the original, in plain Python."""
     with source.open() as lines, target.open("w") as output:
         for line in lines:
             record = json.loads(line)
@@ -106,12 +105,12 @@ def original(source: Path, target: Path) -> None:
 
 
 def ceiling(source: Path, transcripts: Path, target: Path) -> None:
-    """Parse the input; serialise and compress the finished transcripts."""
-    for _, line in files.read_lines(source):
+    """Parse the input, and serialise and compress the finished transcripts."""
+    for _, line in read_lines(source):
         orjson.loads(line or b"")
     import zstandard
 
-    compressor = zstandard.ZstdCompressor(level=files.ZSTD_LEVEL)
+    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
     with target.open("wb") as raw, compressor.stream_writer(raw) as stream:
         for record in _loaded[transcripts]:
             stream.write(orjson.dumps(record) + b"\n")
@@ -121,7 +120,7 @@ _loaded: dict[Path, list[Any]] = {}
 
 
 def median_seconds(function: Callable[[], Any], repeats: int) -> float:
-    """Median processor time: unlike the clock it does not count a neighbour's work on the core."""
+    """Median processor time; unlike wall-clock time it excludes other work on the core."""
     seconds = []
     for _ in range(repeats):
         began = time.process_time()
@@ -140,13 +139,13 @@ def measure(name: str, source: Path, folder: Path, repeats: int) -> None:
         )
 
     counts = ours()
-    _loaded[transcripts] = list(files.read_jsonl(transcripts))
+    _loaded[transcripts] = list(read_jsonl(transcripts))
     ways = {
         "ours": ours,
         "the original's way": lambda: original(source, folder / "original.jsonl"),
         "ceiling": lambda: ceiling(source, transcripts, folder / "c.zst"),
     }
-    # Taking turns, so that a busy machine harms all alike.
+    # Alternating, so that other work on the machine affects all equally.
     rounds = [{way: median_seconds(run, 1) for way, run in ways.items()} for _ in range(repeats)]
     megabytes = source.stat().st_size / 1e6
     print(f"{name}: {megabytes:.1f} MB, {counts['videos']} videos, {counts['words']} words")
@@ -159,7 +158,7 @@ def measure(name: str, source: Path, folder: Path, repeats: int) -> None:
 
 
 def measure_memory(megabytes: float, folder: Path) -> None:
-    """Peak resident memory of one run over a large made-up shard, in this process."""
+    """Peak resident memory of one run on a large synthetic shard, in this process."""
     import resource
 
     source, part = folder / "large.jsonl", folder / "part.jsonl"
@@ -181,7 +180,7 @@ def measure_memory(megabytes: float, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmark clip_captions.")
     parser.add_argument(
-        "--megabytes", type=float, help="size of the made-up shard: 20, or 1000 with --memory"
+        "--megabytes", type=float, help="size of the synthetic shard: 20, or 1000 with --memory"
     )
     parser.add_argument("--input", type=Path, help="also measure on these captions, repeated")
     parser.add_argument("--repeats", type=int, default=5)

@@ -1,12 +1,12 @@
-"""Throughput of clip_transcripts against the original's way, on one core.
+"""Throughput of clip_transcripts compared with the original, on one core.
 
-    python benchmarks/bench_clip_transcripts.py [--words 1000000] [--input transcripts.jsonl]
+    python -m benchmarks.bench_clip_transcripts [--words 1000000] [--input transcripts.jsonl]
 
-Our figure includes reading the records and transcripts and writing the two tables. The original's
-way is written out below: the json module, a loop over words, list slices, all earlier words joined
-for every clip, one dict a clip dumped to a file. The ceiling is what any version must do with the
-libraries at hand: decompress the transcripts, split them into lines, look at every byte once and
-parse the starts of the words. Parsing whole lines, which ours does not, is shown beside it.
+Our figure includes reading the records and transcripts and writing the two tables. The original is
+reimplemented below: the json module, a loop over words, list slices, all earlier words joined for
+every clip, one dict per clip dumped to a file. The ceiling is the work that any version must do
+with these libraries: decompress the transcripts, split them into lines, scan every byte once and
+parse the starts of the words. Parsing whole lines, which the stage avoids, is also shown.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import argparse
 import json
 import random
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import orjson
 
 from benchmarks.bench_clip_captions import median_seconds
-from livecc import clip_transcripts, files, filter_categories, import_transcripts
-from livecc.spans import ClipOptions
+from livecc.files.lines import read_jsonl, read_lines
+from livecc.stages.clip_transcripts import cut as clip_transcripts
+from livecc.stages.filter_categories import shard as filter_categories
+from livecc.stages.import_transcripts import shard as import_transcripts
+from livecc.stages.spans import ClipOptions
 
 
 def made_up_transcripts(path: Path, n_words: int, seed: int = 0) -> None:
-    """Transcripts shaped like real ones: 100 to 4,000 words a video, sentences, some pauses."""
+    """Transcripts similar to real ones: 100 to 4,000 words per video, sentences, some pauses."""
     rng = random.Random(seed)
     letters = "etaoinshrdlucmfwygpbvk"
     vocabulary = ["".join(rng.choices(letters, k=rng.randint(1, 9))) for _ in range(8000)]
@@ -54,7 +54,7 @@ def made_up_transcripts(path: Path, n_words: int, seed: int = 0) -> None:
 
 
 def original(source: Path, target: Path) -> None:
-    """The original's walk and data flow, in plain Python."""
+    """The algorithm and data flow of the original, in plain Python."""
     with source.open() as lines, target.open("w") as output:
         for line in lines:
             record = json.loads(line)
@@ -85,7 +85,7 @@ def original(source: Path, target: Path) -> None:
 
 
 def ceiling(transcripts: Path) -> None:
-    for _, line in files.read_lines(transcripts):
+    for _, line in read_lines(transcripts):
         assert line is not None
         begin, end = line.index(b'"start":[') + 8, line.index(b',"end":[')
         np.array(orjson.loads(line[begin:end]), np.float64)
@@ -107,10 +107,10 @@ def measure(name: str, source: Path, folder: Path, repeats: int) -> None:
     ways = {
         "ours": ours,
         "the original's way": lambda: original(source, folder / "original.jsonl"),
-        "parsing the lines": lambda: sum(map(len, files.read_jsonl(transcripts))),
+        "parsing the lines": lambda: sum(map(len, read_jsonl(transcripts))),
         "ceiling": lambda: ceiling(transcripts),
     }
-    # Taking turns, so that other work on the machine slows all ways alike.
+    # Alternating, so that other work on the machine affects all equally.
     rounds = [{way: median_seconds(run, 1) for way, run in ways.items()} for _ in range(repeats)]
     print(f"{name}: {counts['videos']} videos, {counts['words']} words, {counts['clips']} clips")
     print(f"{'':24}{'CPU s':>9}{'Mwords/s':>10}{'to ours':>9}")
@@ -122,7 +122,7 @@ def measure(name: str, source: Path, folder: Path, repeats: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmark clip_transcripts.")
-    parser.add_argument("--words", type=int, default=1_000_000, help="words of the made-up shard")
+    parser.add_argument("--words", type=int, default=1_000_000, help="words of the synthetic shard")
     parser.add_argument("--input", type=Path, help="also measure on this shard of transcripts")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()

@@ -1,18 +1,17 @@
 """Throughput of the language engines on clips of about 150 words.
 
-    python benchmarks/bench_identify_language.py [--texts 10000] [--input captions.jsonl ...]
+    python -m benchmarks.bench_identify_language [--texts 10000] [--input captions.jsonl ...]
 
-langid: ours against the package's own loop (`classify`, one text at a time), each in a process of
-its own with one thread, as the workflow gives the stage; and the loop once more with the threads
-that numpy takes when nothing limits it, as a script of one's own runs: its many small matrix
-products spend their time waiting for one another. Labels are compared on all texts. The texts are
-words of the demo's captions, and real captions with --input. The ceiling is one random read of the
-automaton's table a byte plus the arithmetic of naive Bayes at the speed of this machine's matrix
-product.
+langid: our engine and the package's own loop (`classify`, one text at a time), each in a separate
+process with one thread, as in the workflow; ours also by pieces, as in default mode. The loop also
+runs without a thread limit, as in a simple script: the threads of its many small matrix products
+mostly wait for each other. Labels are compared on all texts. The texts are words of the demo's
+captions, and real captions with --input. The ceiling is one random read of the automaton's table
+per byte plus the arithmetic of naive Bayes at the speed of a matrix product on this machine.
 
-xlm_roberta: batched by tokens against the original's way, one text at a time through a
-transformers pipeline; without a model folder, a small random one is built. The ceiling is the
-matrix arithmetic of its layers.
+xlm_roberta: our batches by tokens and the original, one text at a time through a transformers
+pipeline. Without a model folder, a small random model is built. The ceiling is the matrix
+arithmetic of its layers.
 """
 
 from __future__ import annotations
@@ -30,27 +29,29 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+CHILD = (sys.executable, "-m", "benchmarks.bench_identify_language")
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 if "--way" not in sys.argv:
-    # Before numpy is imported: the ceilings, and both ways of xlm_roberta, are of one thread.
+    # Before numpy is imported: the ceilings and both variants of xlm_roberta use one thread.
     os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
 
 import numpy as np
 import orjson
 
-from livecc.identify_language import load
+from livecc.stages.identify_language.langid_model import LangidIdentifier
+from livecc.stages.identify_language.pieces import PieceIdentifier, pieces_of
+from livecc.stages.identify_language.xlm_roberta import XlmRobertaIdentifier
 
 
 def caption_words(files: Sequence[Path]) -> list[list[str]]:
-    """The words of each video; one a character where a language writes no spaces."""
+    """The words of each video; single characters for languages without spaces."""
     videos = []
     for file in files:
         for line in file.read_bytes().splitlines():
             try:
                 subtitles = orjson.loads(line)["subtitles"]
             except (orjson.JSONDecodeError, KeyError):
-                continue  # the demo has a broken line on purpose
+                continue  # the demo contains a broken line intentionally
             text = " ".join(caption[2] for caption in subtitles)
             words = text.split()
             videos.append(words if len(text) < 15 * len(words) else list(text))
@@ -58,7 +59,7 @@ def caption_words(files: Sequence[Path]) -> list[list[str]]:
 
 
 def demo_texts(count: int, words: int = 150, seed: int = 0) -> list[str]:
-    """Clips of words drawn from one of the demo's videos each: English, and some French."""
+    """Clips of words each drawn from one demo video: English, and some French."""
     rng = random.Random(seed)
     videos = caption_words(sorted((REPOSITORY / "demo" / "pretrain").glob("*.jsonl")))
     return [
@@ -68,7 +69,7 @@ def demo_texts(count: int, words: int = 150, seed: int = 0) -> list[str]:
 
 
 def real_texts(files: Sequence[Path], count: int, words: int = 150) -> list[str]:
-    """Clips of real captions as they are, from the beginning again until there are enough."""
+    """Clips of real captions, repeated until there are enough."""
     clips = [
         " ".join(video[low : low + words])
         for video in caption_words(files)
@@ -77,13 +78,15 @@ def real_texts(files: Sequence[Path], count: int, words: int = 150) -> list[str]
     return [clips[number % len(clips)] for number in range(count)]
 
 
-def median_seconds(function: Callable[[], Any], repeats: int) -> float:
-    """Median processor time: unlike the clock it does not count a neighbour's work on the core."""
+def median_seconds(
+    function: Callable[[], Any], repeats: int, clock: Callable[[], float] = time.process_time
+) -> float:
+    """Median processor time; unlike wall-clock time it excludes other work on the core."""
     seconds = []
     for _ in range(repeats):
-        began = time.process_time()
+        began = clock()
         function()
-        seconds.append(time.process_time() - began)
+        seconds.append(clock() - began)
     return statistics.median(seconds)
 
 
@@ -95,9 +98,10 @@ def print_table(title: str, rows: list[tuple[str, float]]) -> None:
 
 
 def time_way(way: str, texts: list[str], repeats: int) -> None:
-    """Child process: (texts per CPU second, texts per second, labels) of one way, as JSON."""
-    if way == "ours":
-        ours = load("langid")
+    """Child process: (texts per CPU second, texts per second, labels) of one variant, as JSON."""
+    if way != "theirs":
+        whole = LangidIdentifier()
+        ours = whole if way == "ours" else PieceIdentifier(whole)
 
         def run() -> list[str]:
             return [label for label, _ in ours.identify(texts)]
@@ -123,11 +127,11 @@ def time_way(way: str, texts: list[str], repeats: int) -> None:
 def measure_way(
     way: str, texts: list[str], repeats: int, threads: int | None
 ) -> tuple[float, float, list[str]]:
-    """(texts per CPU second, texts per second, labels) in a process of its own."""
+    """(texts per CPU second, texts per second, labels), measured in a child process."""
     limits = {} if threads is None else dict.fromkeys(THREAD_LIMITS, str(threads))
     others = {name: value for name, value in os.environ.items() if name not in THREAD_LIMITS}
     child = subprocess.run(
-        [sys.executable, __file__, "--way", way, "--repeats", str(repeats)],
+        [*CHILD, "--way", way, "--repeats", str(repeats)],
         input=orjson.dumps(texts),
         stdout=subprocess.PIPE,
         env=others | limits,
@@ -141,6 +145,8 @@ def bench_langid(name: str, texts: list[str], repeats: int) -> None:
     from langid import langid
 
     cpu, wall, labels = measure_way("ours", texts, 5 * repeats, 1)
+    piece_cpu, piece_wall, _ = measure_way("pieces", texts, 3 * repeats, 1)
+    per_text = statistics.mean(len(pieces_of(text)) for text in texts)
     their_cpu, their_wall, their_labels = measure_way("theirs", texts, repeats, 1)
     sample = texts[:: max(1, len(texts) // 300)]
     free_cpu, free_wall, _ = measure_way("theirs", sample, 1, None)
@@ -154,7 +160,7 @@ def bench_langid(name: str, texts: list[str], repeats: int) -> None:
     features = np.ones((256, 1024))
     weights = np.ones((1024, 97))
     product = median_seconds(lambda: features @ weights, 20)
-    # Each byte visits one state, which adds to 97 labels.
+    # Each byte visits one state, which contributes to 97 labels.
     arithmetic = product / features.size * n_bytes
     ceiling = len(texts) / (step + arithmetic)
     print(
@@ -164,6 +170,7 @@ def bench_langid(name: str, texts: list[str], repeats: int) -> None:
     print(f"{'':32}{'texts/CPU s':>12}{'ours/it':>9}{'texts/s':>10}{'ours/it':>9}")
     for way, of_cpu, of_wall in (
         ("ours, one thread", cpu, wall),
+        (f"by {per_text:.1f} pieces each, one thread", piece_cpu, piece_wall),
         ("langid's own loop, one thread", their_cpu, their_wall),
         ("langid's own loop, no limit", free_cpu, free_wall),
         ("ceiling, one thread", ceiling, ceiling),
@@ -171,71 +178,50 @@ def bench_langid(name: str, texts: list[str], repeats: int) -> None:
         print(f"{way:32}{of_cpu:12.0f}{cpu / of_cpu:9.2f}{of_wall:10.0f}{wall / of_wall:9.2f}")
 
 
-def random_classifier(folder: Path, texts: list[str]) -> None:
-    """An XLM-RoBERTa of 4 layers of 256 with random weights, and a tokenizer of these texts."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-    from transformers import (
-        PreTrainedTokenizerFast,
-        XLMRobertaConfig,
-        XLMRobertaForSequenceClassification,
-    )
+def random_classifier(folder: Path, texts: list[str], *, base: bool) -> None:
+    """An XLM-RoBERTa with random weights and 4 layers of width 256 (or, as the base model, 12 of
+    768), and a tokenizer trained on these texts."""
+    from tests.stages.identify_language.tiny_xlm_roberta import save_classifier
 
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    special = ["<s>", "<pad>", "</s>", "<unk>"]
-    tokenizer.train_from_iterator(
-        texts,
-        trainers.UnigramTrainer(vocab_size=2000, special_tokens=special, unk_token="<unk>"),
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<s>",
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-    ).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = XLMRobertaConfig(
-        vocab_size=2000,
-        hidden_size=256,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        intermediate_size=1024,
-        max_position_embeddings=514,
-        type_vocab_size=1,
-        pad_token_id=1,
-        id2label={index: f"l{index}" for index in range(20)},
-        label2id={f"l{index}": index for index in range(20)},
-    )
-    XLMRobertaForSequenceClassification(config).save_pretrained(folder)
+    sizes = {
+        "hidden_size": 768 if base else 256,
+        "num_hidden_layers": 12 if base else 4,
+        "num_attention_heads": 12 if base else 4,
+        "intermediate_size": 3072 if base else 1024,
+        "max_position_embeddings": 514,
+    }
+    # The tokenizer has 2,000 pieces; the base model's embeddings have its whole vocabulary.
+    rows = {"vocab_size": 250_002} if base else {}
+    save_classifier(folder, texts, [f"l{index}" for index in range(20)], 2000, **sizes, **rows)
 
 
 def bench_xlm_roberta(texts: list[str], model_dir: Path, device: str, repeats: int) -> None:
     import torch
     from transformers import AutoConfig, AutoTokenizer, pipeline
 
-    ours = load("xlm_roberta", model_dir=model_dir, device=device)
-    theirs: Any = pipeline("text-classification", model=str(model_dir), device=device)
-    ours.identify(texts[:8])
-    our_rate = len(texts) / median_seconds(lambda: ours.identify(texts), repeats)
-    their_rate = len(texts) / median_seconds(
-        lambda: [theirs(text, truncation=True, max_length=512) for text in texts], repeats
+    # On a GPU, processor time does not include the work.
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    ours = XlmRobertaIdentifier(model_dir, device=device)
+    theirs: Any = pipeline(
+        "text-classification", model=str(model_dir), device=device, trust_remote_code=False
     )
-    config = AutoConfig.from_pretrained(model_dir)
-    ids = AutoTokenizer.from_pretrained(model_dir)(texts, truncation=True, max_length=512)
+    ours.identify(texts[:8])
+    our_rate = len(texts) / median_seconds(lambda: ours.identify(texts), repeats, clock)
+    their_rate = len(texts) / median_seconds(
+        lambda: [theirs(text, truncation=True, max_length=512) for text in texts], repeats, clock
+    )
+    config = AutoConfig.from_pretrained(model_dir, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(model_dir, trust_remote_code=False)
+    ids = tokenizer(texts, truncation=True, max_length=512)
     lengths = [len(text) for text in ids["input_ids"]]
     hidden, inner = config.hidden_size, config.intermediate_size
-    # Multiply-adds a token: four projections and the two of the feed-forward; two of attention.
+    # Multiply-adds per token: four projections and two of the feed-forward; two of attention.
     operations = config.num_hidden_layers * sum(
         2 * n * (4 * hidden**2 + 2 * hidden * inner + 2 * n * hidden) for n in lengths
     )
     matrix = torch.ones(2048, hidden, device=device)
     weights = torch.ones(hidden, inner, device=device)
-    product = median_seconds(lambda: (matrix @ weights)[0, 0].item(), 20)
+    product = median_seconds(lambda: (matrix @ weights)[0, 0].item(), 20, clock)
     speed = 2 * 2048 * hidden * inner / product
     print_table(
         f"xlm_roberta: {len(texts)} texts, {sum(lengths)} tokens, {hidden} wide, "
@@ -250,18 +236,20 @@ def bench_xlm_roberta(texts: list[str], model_dir: Path, device: str, repeats: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmark the language engines.")
-    parser.add_argument("--texts", type=int, default=10_000, help="texts for langid")
+    parser.add_argument("--texts", type=int, default=10_000, help="texts for langid; 0: none")
     parser.add_argument("--input", type=Path, nargs="+", help="also measure on these captions")
     parser.add_argument("--classifier-texts", type=int, default=128, help="texts for xlm_roberta")
-    parser.add_argument("--model-dir", type=Path, help="classifier to measure, else a random one")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--model-dir", type=Path, help="classifier (default: a random one)")
+    parser.add_argument("--device", default="cpu", help="classifier's device")
+    parser.add_argument("--base", action="store_true", help="random model of the base size")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--way", choices=("ours", "theirs"), help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=("ours", "pieces", "theirs"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
         time_way(arguments.way, orjson.loads(sys.stdin.buffer.read()), arguments.repeats)
         return
-    bench_langid("words of the demo", demo_texts(arguments.texts), arguments.repeats)
+    if arguments.texts:
+        bench_langid("words of the demo", demo_texts(arguments.texts), arguments.repeats)
     if arguments.input:
         texts = real_texts(arguments.input, arguments.texts)
         bench_langid("real captions", texts, arguments.repeats)
@@ -270,7 +258,7 @@ def main() -> None:
         bench_xlm_roberta(texts, arguments.model_dir, arguments.device, arguments.repeats)
         return
     with tempfile.TemporaryDirectory() as name:
-        random_classifier(Path(name), texts)
+        random_classifier(Path(name), texts, base=arguments.base)
         bench_xlm_roberta(texts, Path(name), arguments.device, arguments.repeats)
 
 

@@ -1,15 +1,15 @@
-"""Throughput of make_prompts: asking a service, and a chat model on this machine.
+"""Throughput of make_prompts with a service and with a local chat model.
 
-    python benchmarks/bench_make_prompts.py [--clips 800] [--latency 0.5]
+    python -m benchmarks.bench_make_prompts [--clips 800] [--latency 0.5]
 
-The service is a server on loopback, in a process of its own, that answers every request after
-`latency` seconds. Ours keeps each answer and each cent on disk before it goes on; the original's
-way is a pool of threads that hold the answers in memory. The ceiling is concurrency / latency: what
-a service of that latency can give. Processor time per clip is what bounds a job beyond that.
+The service is a loopback server in a separate process that answers every request after `latency`
+seconds. Our engine stores each answer and its cost on disk before it continues; the original is a
+pool of threads that keeps answers in memory. The ceiling is concurrency / latency, the limit of
+such a service. Beyond that, processor time per clip limits a job.
 
-The local model has random weights (Qwen2, hidden size 256, 4 layers, vocabulary 32,000, fp32): ours
-in batches of similar length against one clip at a time. There the ceiling is the model's own
-`generate` on one full batch of equal lengths, without a chat, parsing or padding.
+The local model has random weights (Qwen2, hidden size 256, 4 layers, vocabulary 32,000, fp32).
+Batches of similar length are compared with one clip at a time. The ceiling is the model's own
+`generate` on one full batch of equal lengths, without chat, parsing or padding.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import logging
 import multiprocessing
 import os
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -29,17 +28,16 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from livecc.config import DEFAULTS_FILE, read_yaml
-from livecc.fingerprint import content_key
-from livecc.make_prompts.leaks import leaked_words
-from livecc.make_prompts.local_model import LocalEngine
-from livecc.make_prompts.service import ServiceEngine
-from livecc.make_prompts.settings import ChatOptions, Question, Service
-from livecc.make_prompts.spending import Spending
-from livecc.score_cache import ScoreCache
-from livecc.scoring import Item, Row, StageStats, score_items
+from livecc.files.yaml_files import DEFAULTS_FILE, read_yaml
+from livecc.scores.cache import ScoreCache
+from livecc.scores.fingerprint import content_key
+from livecc.scores.job import Item, Row, StageStats, score_items, table_writer
+from livecc.stages.make_prompts.declaration import STAGE
+from livecc.stages.make_prompts.leaks import leaked_words
+from livecc.stages.make_prompts.local_model import LocalEngine
+from livecc.stages.make_prompts.service import ServiceEngine
+from livecc.stages.make_prompts.settings import ChatOptions, Question, Service
+from livecc.stages.make_prompts.spending import Spending
 
 WORDS = "the boat sheet fold corner press line paper now we then turn over again top side".split()  # noqa: SIM905
 ANSWER = {"result": "YES", "query": "Please comment on this video live."}
@@ -68,7 +66,7 @@ def question() -> Question:
 
 
 def serve(latency: float, port: Any) -> None:
-    """Answer every request after `latency` seconds, for ever."""
+    """Answer every request after `latency` seconds, forever."""
     message = {"role": "assistant", "content": json.dumps(ANSWER)}
     completion = {
         **{"id": "1", "object": "chat.completion", "created": 1, "model": "m"},
@@ -81,7 +79,7 @@ def serve(latency: float, port: Any) -> None:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Without this, the kernel holds small replies back for 40 ms.
+        # Otherwise the kernel delays small replies by 40 ms.
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
@@ -104,7 +102,7 @@ def serve(latency: float, port: Any) -> None:
 def ask_ours(
     items: list[Item[str]], url: str, concurrency: int, max_cost: float | None, folder: Path
 ) -> None:
-    """As a job does it: cache, spending and table included."""
+    """As in a job, including cache, spending and table."""
     service = Service(
         key_variable=VARIABLE,
         base_url=url,
@@ -114,9 +112,9 @@ def ask_ours(
         max_cost=max_cost,
     )
     chat = ChatOptions("m", None, "json_schema", 256)
-    job = StageStats("make_prompts", "sft", "bench")
+    job = StageStats(STAGE.name, "sft", "bench")
     with (
-        ScoreCache(folder, "make_prompts", "bench", "sft.bench") as cache,
+        ScoreCache(folder, STAGE.name, "bench", "sft.bench") as cache,
         Spending(folder / "spending", "sft.bench", max_cost) as spending,
     ):
         score_items(
@@ -126,13 +124,14 @@ def ask_ours(
             job,
             folder / "table.parquet",
             folder / "stats.json",
+            table_writer(STAGE),
         )
     if job.scored != len(items) or job.failed:
         raise RuntimeError(f"{job}")
 
 
 def ask_in_threads(items: list[Item[str]], url: str, concurrency: int) -> None:
-    """The original's way: a pool of threads, a list of answers."""
+    """As in the original: a pool of threads, a list of answers."""
     import openai
 
     client = openai.OpenAI(base_url=url, api_key="none")
@@ -162,7 +161,7 @@ def bench_service(items: list[Item[str]], latency: float) -> None:
     url = f"http://127.0.0.1:{port.get()}/v1"
     os.environ[VARIABLE] = "none"
     os.environ["NO_PROXY"] = "127.0.0.1"
-    # Imported before anything is measured.
+    # Imported before measuring.
     import openai  # noqa: F401
 
     print(f"service that answers after {latency:g} s, {len(items)} clips")
@@ -288,8 +287,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=800)
     parser.add_argument("--local-clips", type=int, default=32)
-    parser.add_argument("--latency", type=float, default=0.5, help="of the service, seconds")
-    parser.add_argument("--threads", type=int, default=1, help="of the local model")
+    parser.add_argument("--latency", type=float, default=0.5, help="service latency, seconds")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the local model")
     options = parser.parse_args()
     logging.disable(logging.INFO)
     items = make_items(options.clips)

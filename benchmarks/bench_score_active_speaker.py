@@ -1,18 +1,20 @@
-"""How fast are clips scored for active speakers, and what bounds it?
+"""How fast are clips scored for active speakers, and what limits the speed?
 
-Joins the talking clips of a folder into a file of some minutes, makes another one that shows no
-face, and scores clips of both, taking turns,
+Joins the talking clips of a folder into a file of a few minutes, generates another one without
+visible faces, and scores clips of both, alternating between
 
-- with the stage's scorer, all of it, the start of its reading processes included;
-- the original's way: every clip opens its video and decodes all of its sound, one frame at a time
-  goes through the detector (in two threads), every face is cropped from its frame by torch, and the
-  network is torch's 3-D convolutions.
+- the complete scorer of the stage, including the startup of its worker processes;
+- the original: every clip opens its video and decodes all of its audio, frames go through the
+  detector one by one (in two threads), faces are cropped from frames with torch, and the network
+  uses torch's 3-D convolutions.
 
 Both use the same detector and weights, and their shares must agree within 0.01. Then each part of
-the stage alone, in one thread. On a machine that others use, trust the processor time.
+the stage is measured separately in one thread. On a shared machine, rely on processor time.
 
-Usage: python benchmarks/bench_score_active_speaker.py --media FOLDER --models FOLDER [--runs 3]
+Usage: python -m benchmarks.bench_score_active_speaker --media FOLDER --models FOLDER [--runs 3]
 --media holds grid_*.mpg (talking faces); --models the weights as <name>/<file>.
+
+With --device, only the network is measured, on synthetic faces, by frames per batch.
 """
 
 from __future__ import annotations
@@ -21,45 +23,41 @@ import argparse
 import os
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-for folder in ("", "tests", "tests/score_active_speaker"):
-    sys.path.insert(0, str(REPOSITORY / folder))
-
 import numpy as np
-from talking_media import joined, write_media
 
-from livecc.faces import load_detector
 from livecc.faces.detector import FaceDetector
+from livecc.faces.load import load_detector
 from livecc.media.audio import read_audio_spans
 from livecc.media.frames import open_video
-from livecc.score_active_speaker.crops import crop_faces, cut_faces
-from livecc.score_active_speaker.mfcc import RATE, mfcc
-from livecc.score_active_speaker.reading import DETECTION_BATCH, SIZE
-from livecc.score_active_speaker.scorer import ActiveSpeakerScorer, Request
-from livecc.score_active_speaker.speaker import Speaker
-from livecc.score_active_speaker.tracks import follow, whole_boxes
-from livecc.score_active_speaker.windows import frames_inside, frames_on_grid, windows
+from livecc.stages.score_active_speaker.crops import crop_faces, cut_faces
+from livecc.stages.score_active_speaker.mfcc import RATE, mfcc
+from livecc.stages.score_active_speaker.reading import DETECTION_BATCH, SIZE
+from livecc.stages.score_active_speaker.scorer import ActiveSpeakerScorer, Request
+from livecc.stages.score_active_speaker.speaker import Speaker
+from livecc.stages.score_active_speaker.tracks import follow, whole_boxes
+from livecc.stages.score_active_speaker.windows import frames_inside, frames_on_grid, windows
+from tests.stages.score_active_speaker.talking_media import joined, write_media
 
 if TYPE_CHECKING:
     import torch
 
-    from livecc.score_active_speaker.network import LightASD
+    from livecc.stages.score_active_speaker.network import LightASD
 
 T = TypeVar("T")
-#: Of a clip: it has two windows.
+#: Length of a clip, which has two windows.
 CLIP_SECONDS = 37.0
 
 
 def make_files(media: Path, folder: Path, clips: int) -> list[Path]:
-    """Talking faces, and the same in blocks of 12 pixels that lie in disorder: no face is found."""
+    """Talking faces, and the same with shuffled blocks of 12 pixels, in which no face is found."""
     frames, sound = joined(media)
     times = int(-(-clips * CLIP_SECONDS // (len(frames) / 25)))
     files = [folder / "talking.mp4", folder / "no_face.mp4"]
@@ -83,7 +81,7 @@ def requests(files: list[Path], clips: int) -> list[Request]:
 
 
 def original(clip: Request, detector: FaceDetector, network: LightASD) -> float:
-    """The share of a clip as the original computes it, step for step."""
+    """The share of a clip, computed step by step as in the original."""
     import decord
     import torch
 
@@ -142,7 +140,7 @@ def _crop(grey: torch.Tensor, box: list[int]) -> torch.Tensor:
 
 
 class Parts:
-    """Processor seconds of each part of the stage, alone in one thread."""
+    """Processor seconds of each part of the stage, in one thread."""
 
     def __init__(self) -> None:
         names = ("sound", "decoding", "detection", "crops", "network")
@@ -180,8 +178,60 @@ class Parts:
                     self.tracked += len(crops) / 25
 
 
+def measure_network(weights: Path, device: str, runs: int) -> None:
+    """Faces per second through `Speaker`, and through the network with its input on the device."""
+    import torch
+
+    from benchmarks.cuda_timing import device_name, peak_gigabytes, seconds
+    from livecc.stages.score_active_speaker.network import load_network
+
+    where = torch.device(device)
+    rng = np.random.default_rng(0)
+    tracks = 1 if device == "cpu" else 64
+    faces = [rng.uniform(0, 255, (150, 112, 112)).astype(np.float32) for _ in range(tracks)]
+    sounds = [rng.normal(size=(600, 13)).astype(np.float32) for _ in range(tracks)]
+    speaker = Speaker.load(weights, device, 1)
+    own = speaker._batch_frames
+    exact = Speaker.load(weights, "cpu", 1).score(faces[:2], sounds[:2])
+    print(f"{device_name(where)}: {tracks} tracks of 150 faces, {own} faces a batch by default")
+    network = load_network(weights).to(where)
+    for frames in (own,) if device == "cpu" else (150, 300, 600, own, 2 * own, 4 * own):
+        speaker._batch_frames = frames
+        speaker.score(faces, sounds)
+        peak_gigabytes(where, reset=True)
+        took = seconds(lambda: speaker.score(faces, sounds), where, runs)
+        peak = peak_gigabytes(where)
+        count = frames // 150
+        seen = torch.from_numpy(np.stack(faces[:count])).to(where)
+        heard = torch.from_numpy(np.stack(sounds[:count])).to(where)
+        with torch.inference_mode():
+            network(seen, heard)
+            alone = seconds(partial(network, seen, heard), where, runs)
+        found = speaker.score(faces, sounds)
+        differ = max(float(np.abs(a - b).max()) for a, b in zip(found, exact, strict=False))
+        row(
+            f"{frames} a batch",
+            f"{150 * tracks / took:,.0f} faces/s",
+            f"network alone {150 * count / alone:,.0f}, {peak:.1f} GB, logits from the CPU's "
+            f"{differ:.1e}",
+        )
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        whole = torch.cuda.get_device_properties(where).total_memory
+        held = torch.cuda.memory_allocated(where)
+        torch.cuda.set_per_process_memory_fraction((held + 1.5e9) / whole)
+        speaker._batch_frames = 16 * own
+        again = speaker.score(faces, sounds)
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        differ = max(float(np.abs(a - b).max()) for a, b in zip(again, found, strict=True))
+        print(
+            f"  with 1.5 GB: {speaker._batch_frames} faces a batch in the end, logits differ by "
+            f"{differ:.1e} at most"
+        )
+
+
 def processor_seconds() -> float:
-    """What this process and its ended children have used."""
+    """Processor seconds of this process and its finished children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
@@ -199,15 +249,19 @@ def row(name: str, figure: str, note: str = "") -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--media", type=Path, required=True)
+    parser.add_argument("--media", type=Path, help="required without --device")
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--detector", default="scrfd", choices=["scrfd", "yunet", "centerface"])
-    parser.add_argument("--clips", type=int, default=3, help="of each file (default: 3)")
+    parser.add_argument("--clips", type=int, default=3, help="clips per file (default: 3)")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="measure only the network")
     options = parser.parse_args()
+    if options.device:
+        measure_network(options.models / "light_asd", options.device, options.runs)
+        return
     import torch
 
-    from livecc.score_active_speaker.network import load_network
+    from livecc.stages.score_active_speaker.network import load_network
 
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(cores)

@@ -1,9 +1,9 @@
-"""The score cache with a million items: keys for a plan, look-up for a job, one file and back.
+"""The score cache with a million items: keys for a plan, look-up for a job, export and import.
 
-    python benchmarks/bench_score_cache.py [--items 1000000] [--segments 1000]
+    python -m benchmarks.bench_score_cache [--items 1000000] [--segments 1000]
 
-Times are of this process on one core, by the clock and (in brackets) of the processor; the ceiling
-of each is what it cannot do without: to read the segments line by line, or to compress their bytes.
+Times are wall-clock and (in brackets) processor times of this process on one core. The ceilings are
+the unavoidable work: reading the segments line by line, or compressing their bytes.
 """
 
 from __future__ import annotations
@@ -11,27 +11,24 @@ from __future__ import annotations
 import argparse
 import random
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import orjson
 import zstandard
 
-from livecc.cache_archive import export_cache, import_cache
-from livecc.score_cache import ScoreCache
-from livecc.score_keys import known_keys, pack
+from livecc.maintenance.archive import export_cache, import_cache
+from livecc.scores.cache import ScoreCache
+from livecc.scores.keys import known_keys, pack
 
 STAGE, FINGERPRINT = "score_lm_loss", "0123456789abcdef"
 
 
 def make_segments(root: Path, items: int, segments: int) -> list[str]:
-    """Made-up losses; returns all keys."""
+    """Synthetic losses; returns all keys."""
     rng = random.Random(0)
     folder = root / STAGE / FINGERPRINT
     folder.mkdir(parents=True)
@@ -46,7 +43,7 @@ def make_segments(root: Path, items: int, segments: int) -> list[str]:
 
 
 def read_lines(root: Path) -> int:
-    """The ceiling of whatever looks at every record."""
+    """The ceiling for anything that reads every record."""
     count = 0
     for path in (root / STAGE / FINGERPRINT).glob("*.jsonl"):
         with path.open("rb") as stream:
@@ -56,7 +53,7 @@ def read_lines(root: Path) -> int:
 
 
 def compress(root: Path) -> int:
-    """The ceiling of packing: the same compression of the same bytes."""
+    """The ceiling for packing: the same compression of the same bytes."""
     compressor = zstandard.ZstdCompressor(level=3).compressobj()
     paths = (root / STAGE / FINGERPRINT).glob("*.jsonl")
     return sum(len(compressor.compress(path.read_bytes())) for path in paths)

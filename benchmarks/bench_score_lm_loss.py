@@ -1,15 +1,21 @@
-"""Benchmark of language-model loss: 20 clips of one video, ours against the original's way.
+"""Benchmark of language-model loss: 20 clips of one video, compared with the original.
 
-    python benchmarks/bench_score_lm_loss.py [--runs 3]
+    python -m benchmarks.bench_score_lm_loss [--runs 3]
+    python -m benchmarks.bench_score_lm_loss --sharing --threads 1
+    python -m benchmarks.bench_score_lm_loss --device cuda --size 7b --budgets 1024 4096 --divide 12
 
-The original reads one clip at a time and makes logits for every position. Ours reads all clips as
-one tree and makes logits for scored positions only. Each way runs in its own process, so that its
-peak memory is its own. The model has random weights (Qwen2, hidden size 512, 8 layers, vocabulary
-151,936, fp32): speed and memory do not depend on what the weights know.
+The original processes one clip at a time and computes logits for every position. Our engine
+processes all clips as one tree and computes logits for scored positions only. Each variant runs in
+a separate process to measure its peak memory. The model has random weights (Qwen2, hidden size 512,
+8 layers, vocabulary 151,936, fp32): speed and memory do not depend on the values of the weights.
 
-CPU seconds (all threads) stand beside the clock because they hold on a machine that others use too.
-The ceiling is the time that the tree's floating-point operations take at the speed of a large
-matrix product measured on this machine.
+CPU seconds (all threads) are also shown, because they are reliable on a shared machine. The ceiling
+is the time of the tree's floating-point operations at the speed of a large matrix product measured
+on this machine.
+
+The second form compares the plans of a batch for clips that share more or less (`lm_loss_sharing`).
+The third measures batches of many videos in this process, without the original: clips per
+second by tokens per pass, and how much losses differ with the batch (`lm_loss_batches`).
 """
 
 from __future__ import annotations
@@ -27,10 +33,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from livecc.stages.score_lm_loss.engine import LossEngine
+from livecc.stages.score_lm_loss.prompts import PAPER_PROMPTS, LossRequest
 
-from livecc.score_lm_loss import PAPER_PROMPTS, LossEngine, LossRequest
-
+CHILD = (sys.executable, "-m", "benchmarks.bench_score_lm_loss")
 HIDDEN, LAYERS, INTERMEDIATE, VOCABULARY = 512, 8, 1408, 151_936
 TITLE = "How a benchmark is made"
 SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "en", "ar")]
@@ -39,11 +45,13 @@ TEMPLATE = (
 )
 
 
-def make_requests(clips: int, words: int) -> list[LossRequest]:
-    """Clips of made-up words; the context of each is all words before it."""
+def make_requests(clips: int, words: int, seed: int = 0) -> list[LossRequest]:
+    """Clips of synthetic words; the context of each is all words before it."""
     rng = random.Random(0)
     vocabulary = ["".join(rng.choices(SYLLABLES, k=rng.choice((1, 2, 2, 3)))) for _ in range(2000)]
     weights = [1 / (rank + 3) for rank in range(len(vocabulary))]
+    if seed:
+        rng = random.Random(seed)
     stream = rng.choices(vocabulary, weights, k=clips * words)
     return [
         LossRequest(
@@ -56,11 +64,10 @@ def make_requests(clips: int, words: int) -> list[LossRequest]:
     ]
 
 
-def make_model(folder: Path, requests: list[LossRequest]) -> None:
-    """A random Qwen2 and a byte-level BPE tokenizer trained on the made-up words."""
+def make_tokenizer(folder: Path, texts: list[str]) -> None:
+    """A byte-level BPE tokenizer trained on the texts."""
     import tokenizers
-    import torch
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+    from transformers import PreTrainedTokenizerFast
 
     backend = tokenizers.Tokenizer(tokenizers.models.BPE())
     backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -71,31 +78,34 @@ def make_model(folder: Path, requests: list[LossRequest]) -> None:
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    backend.train_from_iterator([request.text for request in requests], trainer)
+    backend.train_from_iterator(texts, trainer)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=32_768)
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
+
+
+def make_model(folder: Path, texts: list[str], **sizes: Any) -> None:
+    """A random Qwen2 of some sizes, and a tokenizer trained on the texts."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    make_tokenizer(folder, texts)
     torch.manual_seed(0)
     config = Qwen2Config(
-        vocab_size=VOCABULARY,
-        hidden_size=HIDDEN,
-        intermediate_size=INTERMEDIATE,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=8,
-        num_key_value_heads=2,
-        max_position_embeddings=32_768,
-        tie_word_embeddings=True,
+        **sizes, num_key_value_heads=2, max_position_embeddings=32_768, tie_word_embeddings=True
     )
     Qwen2ForCausalLM(config).save_pretrained(folder)
 
 
 def original_losses(folder: Path, requests: list[LossRequest]) -> list[float]:
-    """The original's way: a clip at a time, logits and their fp32 loss for every position."""
+    """As in the original: one clip at a time, logits and their fp32 loss for every position."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, trust_remote_code=False
+    ).eval()
     note_loaded()
     losses = []
     for request in requests:
@@ -106,7 +116,7 @@ def original_losses(folder: Path, requests: list[LossRequest]) -> list[float]:
         ]
         chat = tokenizer.apply_chat_template(turns, tokenize=False)
         ids = tokenizer(chat, return_tensors="pt", add_special_tokens=False).input_ids
-        # "assistant" and a newline before the answer, end of turn and a newline after it.
+        # "assistant" and a newline precede the answer, end of turn and a newline follow it.
         answer = len(tokenizer(request.text + "<|im_end|>\n", add_special_tokens=False).input_ids)
         labels = torch.full_like(ids, -100)
         labels[:, -answer:-2] = ids[:, -answer:-2]
@@ -142,7 +152,7 @@ def note_loaded() -> None:
 
 
 def run_way(args: argparse.Namespace) -> None:
-    """Child process: one way, its time after loading and its memory, as JSON."""
+    """Child process: time after loading and memory of one variant, as JSON."""
     import torch
 
     torch.set_num_threads(args.threads)
@@ -160,7 +170,7 @@ def run_way(args: argparse.Namespace) -> None:
 
 def measure(way: str, folder: Path, args: argparse.Namespace, runs: int) -> dict[str, Any]:
     """Median seconds and memory of `runs` child processes."""
-    command = [sys.executable, __file__, "--way", way, "--folder", str(folder)]
+    command = [*CHILD, "--way", way, "--folder", str(folder)]
     for name in ("clips", "words", "threads", "tokens_per_batch"):
         command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
@@ -177,13 +187,13 @@ def measure(way: str, folder: Path, args: argparse.Namespace, runs: int) -> dict
 
 
 def ceiling(folder: Path, requests: list[LossRequest], threads: int) -> tuple[float, float]:
-    """(floating-point operations the tree needs, operations per second of this machine)."""
+    """(floating-point operations of the tree, operations per second of this machine)."""
     import numpy as np
     import torch
 
-    from livecc.score_lm_loss.loading import load_tokenizer
-    from livecc.score_lm_loss.prompts import ChatEncoder, EncodedClip
-    from livecc.score_lm_loss.token_tree import build_token_forest
+    from livecc.inference.causal_model import load_tokenizer
+    from livecc.stages.score_lm_loss.prompts import ChatEncoder, EncodedClip
+    from livecc.stages.score_lm_loss.token_tree import build_token_forest
 
     encoder = ChatEncoder(
         load_tokenizer(folder),
@@ -216,23 +226,41 @@ def ceiling(folder: Path, requests: list[LossRequest], threads: int) -> tuple[fl
 
 
 def main() -> None:
+    from benchmarks import lm_loss_batches, lm_loss_sharing
+
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", type=int, default=3, help="runs of our way (median)")
-    parser.add_argument("--original-runs", type=int, default=1, help="runs of the original's way")
+    parser.add_argument("--runs", type=int, default=3, help="runs of our engine (median)")
+    parser.add_argument("--original-runs", type=int, default=1, help="runs of the original")
     parser.add_argument("--clips", type=int, default=20)
     parser.add_argument("--words", type=int, default=150)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--tokens-per-batch", type=int, default=1024)
+    parser.add_argument("--tokens-per-batch", type=int, default=512)
     parser.add_argument("--way", choices=("original", "tree", "one-by-one"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    lm_loss_batches.add_arguments(parser)
+    lm_loss_sharing.add_arguments(parser)
     args = parser.parse_args()
     if args.way:
         run_way(args)
         return
+    if args.sharing:
+        lm_loss_sharing.measure_sharing(args)
+        return
+    if args.budgets or args.divide:
+        lm_loss_batches.measure_batches(args)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         requests = make_requests(args.clips, args.words)
-        make_model(folder, requests)
+        make_model(
+            folder,
+            [request.text for request in requests],
+            vocab_size=VOCABULARY,
+            hidden_size=HIDDEN,
+            intermediate_size=INTERMEDIATE,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=8,
+        )
         flops, speed = ceiling(folder, requests, args.threads)
         rows = {
             "tree (ours)": measure("tree", folder, args, args.runs),

@@ -1,15 +1,18 @@
-"""How fast are videos read and scored, and what bounds it?
+"""How fast are videos read and scored, and what limits the speed?
 
-Makes a 5-minute 720p H.264 file with moving content (the same on every machine) and measures
+Generates a 5-minute 720p H.264 file with moving content (the same on every machine) and measures
 
-- reading 8 frames through the worker processes, against decord alone in this process for the same
-  frames (the ceiling: our path does the same decoding, then resizes and hands the frames over);
-- reading 8 such files with all workers, against the original's loop over decord;
+- reading 8 frames through the worker processes, compared with decord alone in this process (the
+  ceiling: the workers do the same decoding, then resize and transfer the frames);
+- reading 8 such files with all workers, compared with the original's loop over decord;
 - the frames per second of each face detector on 288 x 160 frames, in batches;
-- the frames held in memory while videos are read ahead, and this process's peak memory.
+- the frames in memory while videos are read ahead, and the peak memory of this process.
 
-Usage: python benchmarks/bench_score_talking_head.py --models FOLDER [--runs 5]
-FOLDER holds the detectors' weights as <name>/<file>.onnx; detectors without weights are left out.
+Usage: python -m benchmarks.bench_score_talking_head --models FOLDER [--runs 5]
+FOLDER has the detectors' weights as <name>/<file>.onnx; detectors without weights are skipped.
+
+For Qwen2-VL alone, by videos per batch (`talking_head_batches`):
+       python -m benchmarks.bench_score_talking_head --device cuda --size 7b --batches 1 8 64
 """
 
 from __future__ import annotations
@@ -25,12 +28,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 
 from livecc.errors import LiveccError
-from livecc.faces import DETECTORS, load_detector
+from livecc.faces.load import load_detector
+from livecc.faces.weights import DETECTORS
 from livecc.media.frames import sample_indices
 from livecc.media.pool import decode_ahead
 from livecc.media.resize import Squash
@@ -41,7 +43,7 @@ SQUASH = Squash(320, 180)
 
 
 def make_video(path: Path) -> Path:
-    """A drifting texture with two moving blocks and a cut every 10 s; made once, then kept."""
+    """A drifting texture with two moving blocks and a cut every 10 s; generated once."""
     if path.exists():
         return path
     import av
@@ -76,7 +78,7 @@ def median_seconds(run: Callable[[], object], runs: int) -> float:
 
 
 def decord_alone(path: Path) -> np.ndarray:
-    """Opening the file and decoding the sampled frames, nothing else."""
+    """Open the file and decode the sampled frames, nothing else."""
     import decord
 
     reader = decord.VideoReader(str(path))
@@ -85,7 +87,7 @@ def decord_alone(path: Path) -> np.ndarray:
 
 
 def original_reading(path: Path) -> Any:
-    """What the original's data loader does with one video: decode, resize with torch."""
+    """The original's data loader for one video: decode, and resize with torch."""
     import torch
 
     frames = torch.from_numpy(decord_alone(path)).permute(0, 3, 1, 2).float()
@@ -99,7 +101,7 @@ class WarmPool:
 
     def __init__(self, path: Path) -> None:
         items: Iterator[tuple[int, Path]] = ((k, path) for k in range(10**9))
-        # ahead=1: the next video is begun only when it is asked for.
+        # ahead=1: the next video is only started on request.
         self._decoded = decode_ahead(items, COUNT, SQUASH, workers=1, ahead=1)
         next(self._decoded)
 
@@ -113,7 +115,7 @@ class WarmPool:
 def bench_decoding(path: Path, runs: int) -> None:
     pool = WarmPool(path)
     ours, alone = [], []
-    # Taking turns, so that a busy machine harms both alike.
+    # Alternating, so that other work on the machine affects both equally.
     for _ in range(runs):
         ours.append(median_seconds(pool.read, 1))
         alone.append(median_seconds(lambda: decord_alone(path), 1))
@@ -127,7 +129,7 @@ def bench_decoding(path: Path, runs: int) -> None:
     items = [(k, path) for k in range(8)]
 
     def all_ours() -> float:
-        """Seconds for 8 videos with the workers already there (the first video is not timed)."""
+        """Seconds for 8 videos with running workers (the first video is not timed)."""
         decoded = decode_ahead(
             [(-1, path), *items], COUNT, SQUASH, workers=cores, ahead=2 * cores, threads=1
         )
@@ -197,13 +199,19 @@ def row(name: str, figure: str, note: str = "") -> None:
 
 
 def main() -> None:
+    from benchmarks import talking_head_batches
+
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    talking_head_batches.add_arguments(parser)
     arguments = parser.parse_args()
+    if arguments.batches:
+        talking_head_batches.measure_batches(arguments)
+        return
     path = make_video(arguments.folder / "livecc_bench_720p_300s.mp4")
-    # First, because a peak never goes down again.
+    # First, because peak memory never decreases.
     bench_memory(path)
     bench_decoding(path, arguments.runs)
     bench_detectors(arguments.models, arguments.runs)

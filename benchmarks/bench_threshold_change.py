@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """A threshold change, from the edited configuration to the merged file and the summary.
 
-Puts made-up results of the pre-training track in place (no stage runs), has Snakemake record them
+Writes synthetic results of the pre-training track (no stage runs), lets Snakemake record them
 (`--touch`), selects once, then edits a threshold and times `snakemake` with the real Snakefile. The
-ceiling is what no run can do without: Snakemake finding that there is nothing to do, and
-selecting and merging in one process that is already there.
+ceiling is the unavoidable work: a Snakemake run with nothing to do, and selecting and merging in
+one running process.
 
-    python benchmarks/bench_threshold_change.py [--shards 200] [--clips 500] [--within 60]
+    python -m benchmarks.bench_threshold_change [--shards 200] [--clips 500] [--within 60]
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from typing import Any
 
 import yaml
 
+from benchmarks.made_up_results import GATE, MadeUpResults, shard_names
+from livecc.files.atomic import write_bytes, write_json
+from livecc.files.yaml_files import DEFAULTS_FILE, read_yaml
+from livecc.formats.layout import Layout
+from livecc.models.fetch import describe
+from livecc.selecting.merge_samples import merge
+from livecc.selecting.select_samples import select_shard
+from livecc.stages.tracks import PRETRAIN
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-
-from made_up_results import GATE, MadeUpResults, shard_names
-
-from livecc import config as configuration
-from livecc.files import write_bytes, write_json
-from livecc.merge_samples import merge
-from livecc.select_samples import select_shard
 
 THRESHOLDS = {
     "words_per_second": {"min": 1, "max": 4},
@@ -45,16 +46,17 @@ THRESHOLDS = {
 
 
 def make_project(folder: Path, shards: int, clips: int, words: int) -> None:
-    """Inputs and all results up to the scores, known to Snakemake."""
+    """Inputs and all results up to the scores, recorded by Snakemake."""
     results = folder / "results"
     made_up = MadeUpResults(results, words)
     for name in shard_names(shards):
         write_bytes(folder / "input" / f"{name}.jsonl", b'{"video": "not read"}\n')
         made_up.write_shard(name, clips)
     write_config(folder, max_loss=6.5)
-    config = configuration.read_yaml(configuration.DEFAULTS_FILE)
+    config = read_yaml(DEFAULTS_FILE)
     for model in (config["score_lm_loss"]["model"], config["score_talking_head"]["detector"]):
-        receipt = {"model": model, "source": "made up", "licence": "none", "digest": "none"}
+        receipt = {"model": model, "source": describe(model)["source"], "folder": "."}
+        receipt |= {"licence": "none", "digest": "none"}
         write_json(results / "models" / f"{model}.json", receipt)
     snakemake(folder, "--touch", "--until", "score_talking_head")
 
@@ -71,7 +73,7 @@ def write_config(folder: Path, max_loss: float) -> None:
 
 
 def snakemake(folder: Path, *flags: str) -> Counter[str]:
-    """Run Snakemake in `folder`; how often each rule ran."""
+    """Run Snakemake in `folder`; returns how often each rule ran."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--workflow-profile", str(REPOSITORY / "profiles" / "local")]
     command += ["--configfile", "my.yaml", "--cores", "2", *flags]
@@ -85,19 +87,17 @@ def snakemake(folder: Path, *flags: str) -> Counter[str]:
 
 def in_one_process(folder: Path, shards: int) -> None:
     """Select and merge without Snakemake, in this process."""
-    track = folder / "results" / "pretrain"
+    layout = Layout(str(folder / "results"))
     made = folder / "one"
     for name in shard_names(shards):
+        files = layout.shard("pretrain", name)
         select_shard(
-            track="pretrain",
+            track=PRETRAIN,
             thresholds=THRESHOLDS,
             gates={},
-            transcripts=track / "transcripts" / f"{name}.jsonl.zst",
-            clips=track / "clips" / f"{name}.parquet",
-            scores={
-                stage: track / "scores" / stage / f"{name}.parquet"
-                for stage in configuration.TRACK_STAGES["pretrain"]
-            },
+            transcripts=Path(files.transcripts),
+            clips=Path(files.clips),
+            scores={stage: Path(files.scores(stage.name)) for stage in PRETRAIN.score_stages},
             decisions=made / f"{name}.parquet",
             samples=made / f"{name}.jsonl",
             counts=made / f"{name}.json",
@@ -106,7 +106,7 @@ def in_one_process(folder: Path, shards: int) -> None:
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
-    """(seconds, CPU seconds of this process and its children, what `work` returned)."""
+    """(seconds, CPU seconds of this process and its children, result of `work`)."""
     started, before = time.monotonic(), _cpu()
     result = work()
     return time.monotonic() - started, _cpu() - before, result
@@ -120,8 +120,8 @@ def _cpu() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=int, default=200)
-    parser.add_argument("--clips", type=int, default=500, help="a shard")
-    parser.add_argument("--words", type=int, default=150, help="a clip")
+    parser.add_argument("--clips", type=int, default=500, help="per shard")
+    parser.add_argument("--words", type=int, default=150, help="per clip")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--within", type=float, metavar="SECONDS", help="fail if slower")
     options = parser.parse_args()

@@ -1,19 +1,24 @@
-"""How full are the batches, and how close is transcribing to what CTranslate2 does alone?
+"""How full are the batches, and how close is transcription to the speed of CTranslate2 alone?
 
-    python benchmarks/bench_transcribe.py --model FOLDER [--media FILE ...] [--threads 1]
+    python -m benchmarks.bench_transcribe --model FOLDER [--media FILE ...] [--threads 1]
 
-Cuts files of 20 to 60 seconds (40, or --clips) out of narrations (the demo's, or the files given),
-as video sites serve sound (AAC in mp4), and measures on them
+Cuts files of 20 to 60 seconds (40, or --clips) from narrations (the demo's, or the given files),
+encoded as on video sites (AAC in mp4), and measures
 
-- the engine faster_whisper from the files to the words, with one worker process that reads ahead;
-- the ceiling: CTranslate2 alone on the very batches that the engine ran (encode, generate, align),
-  with the features ready in memory;
-- the original's way: one video at a time through faster-whisper's batched pipeline.
+- the engine faster_whisper from files to words, with one worker process that reads ahead;
+- the ceiling: CTranslate2 alone on the same batches as the engine (encode, generate, align), with
+  the features in memory;
+- the original: one video at a time through faster-whisper's batched pipeline.
 
-The three ways take turns, and a ratio is the median over the rounds: what else runs on the machine
-meets all of them. With one thread for the model, reading and features have the second core, as
-they have on a machine with a GPU. Beside the clock stands the processor time of this process, which
-other work on the machine touches less: what the engine adds to CTranslate2.
+The three alternate, and a ratio is the median over the rounds, so that other work on the machine
+affects all equally. With one thread for the model, reading and features use the second core, as on
+a machine with a GPU. The processor time of this process is also shown: it depends less on other
+work, and shows what the engine adds to CTranslate2.
+
+    python -m benchmarks.bench_transcribe --model FOLDER --device cuda --random large-v3-turbo
+
+only measures a Whisper of that size with random weights, part by part (`transcribe_parts`), with
+the tokenizer of --model (a multilingual model).
 """
 
 from __future__ import annotations
@@ -26,23 +31,26 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
 
 import numpy as np
 
 from livecc.media.audio import RATE, read_audio
-from livecc.transcribe import DecodeOptions, Transcriber, load
+from livecc.media.pool import DecodeOptions
+from livecc.stages.transcribe.faster_whisper import FasterWhisper
+from livecc.stages.transcribe.options import FasterWhisperOptions
+from livecc.stages.transcribe.transcriber import Transcriber
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 LEAST_SECONDS, MOST_SECONDS = 20, 60
 DEMO = ("paper_boat", "pour_over_coffee", "bubble_sort", "solar_system", "presenter")
 
 
 def make_clips(media: list[Path], count: int, folder: Path, seed: int = 0) -> list[Path]:
-    """`count` files of random lengths, cut from the joined sound of `media` at random places."""
+    """`count` files of random lengths, cut from the joined audio of `media` at random positions."""
     rng = random.Random(seed)
     sound = np.concatenate([read_audio(path).samples for path in media])
     clips = []
@@ -71,12 +79,12 @@ def write_aac(path: Path, samples: np.ndarray) -> Path:
 
 
 def engine(arguments: argparse.Namespace) -> Any:
-    return load(
-        "faster_whisper",
-        model_dir=arguments.model,
+    return FasterWhisper(
+        arguments.model,
+        FasterWhisperOptions(compute_type=arguments.compute_type, batch_size=arguments.batch_size),
+        DecodeOptions(workers=1, timeout_seconds=300),
+        device=arguments.device,
         mode="paper",
-        options={"batch_size": arguments.batch_size, "compute_type": arguments.compute_type},
-        decode=DecodeOptions(workers=1, timeout_seconds=300),
         threads=arguments.threads,
     )
 
@@ -84,6 +92,34 @@ def engine(arguments: argparse.Namespace) -> Any:
 def words_of(transcriber: Transcriber, clips: list[Path]) -> int:
     items = enumerate(clips)
     return sum(len(made.words) for rows in transcriber.transcribe(items) for _, made in rows)
+
+
+def compare_batches(arguments: argparse.Namespace, clips: list[Path]) -> None:
+    """How much words and times differ between batches of 1 and larger ones."""
+    found = {}
+    for size in (1, 1, 8, 16):
+        arguments.batch_size = size
+        items = enumerate(clips)
+        rows = dict(row for rows in engine(arguments).transcribe(items) for row in rows)
+        words = [word for key in sorted(rows) for word in rows[key].words]
+        if 1 not in found:
+            found[1] = words
+        alone = found[1]
+        same = SequenceMatcher(
+            None, [word.text for word in alone], [word.text for word in words], autojunk=False
+        ).get_matching_blocks()
+        pairs = [
+            (alone[block.a + k], words[block.b + k]) for block in same for k in range(block.size)
+        ]
+        moves = np.array([max(abs(a.start - b.start), abs(a.end - b.end)) for a, b in pairs])
+        sure = max(abs(a.confidence - b.confidence) for a, b in pairs)
+        print(
+            f"{arguments.compute_type}, batches of {size}: {len(words)} words, "
+            f"{len(alone) - len(pairs)} of {len(alone)} come out otherwise; times of "
+            f"{np.mean(moves > 1e-9):.1%} of the others differ, by {moves.max():.2f} s at most; "
+            f"confidences by {sure:.1e}",
+            flush=True,
+        )
 
 
 def recorded_batches(transcriber: Any, clips: list[Path]) -> list[list[Any]]:
@@ -103,7 +139,7 @@ def recorded_batches(transcriber: Any, clips: list[Path]) -> list[list[Any]]:
 
 
 def ctranslate2_alone(transcriber: Any, batches: list[list[Any]]) -> Callable[[], int]:
-    """The three calls of CTranslate2 that make the words of the batches, and nothing else."""
+    """The three CTranslate2 calls that produce the words of the batches, and nothing else."""
     import ctranslate2
     from faster_whisper.audio import pad_or_trim
     from faster_whisper.tokenizer import Tokenizer
@@ -150,12 +186,12 @@ def ctranslate2_alone(transcriber: Any, batches: list[list[Any]]) -> Callable[[]
 
 
 def original_way(arguments: argparse.Namespace, clips: list[Path]) -> Callable[[], int]:
-    """One video after the other: read it, transcribe it in batches of its own."""
+    """Read and transcribe one video at a time, in separate batches."""
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
     model = WhisperModel(
         str(arguments.model),
-        device="cpu",
+        device=arguments.device,
         compute_type=arguments.compute_type,
         cpu_threads=arguments.threads,
     )
@@ -177,14 +213,14 @@ def original_way(arguments: argparse.Namespace, clips: list[Path]) -> Callable[[
 
 @dataclass
 class Times:
-    """Seconds by the clock, and of this process on the processor, in each round."""
+    """Wall-clock seconds and processor seconds of this process in each round."""
 
     clock: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
 
 
 def timed(runs: dict[str, Callable[[], int]], rounds: int) -> dict[str, Times]:
-    """How long each takes, in turns; every other round begins with the last."""
+    """Times of each, alternating; every other round is in reverse order."""
     times = {name: Times() for name in runs}
     for number in range(rounds):
         for name in reversed(runs) if number % 2 else runs:
@@ -205,7 +241,7 @@ def median_ratio(ceiling: list[float], values: list[float]) -> float:
 
 
 def stages(clips: list[Path]) -> Iterator[tuple[str, float]]:
-    """Seconds that the parts of reading ahead take for all clips, in this process."""
+    """Seconds of each part of reading ahead for all clips, in this process."""
     from faster_whisper.feature_extractor import FeatureExtractor
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
@@ -229,14 +265,35 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of a Whisper model")
     parser.add_argument("--media", type=Path, nargs="+", help="files with speech")
     parser.add_argument("--clips", type=int, default=40)
-    parser.add_argument("--threads", type=int, default=1, help="of the model")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the model")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--compute-type", default="int8")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--random", help="only measure a random model of this size")
+    parser.add_argument(
+        "--divide", nargs="+", metavar="TYPE", help="only compare batches in these number formats"
+    )
     arguments = parser.parse_args()
+    if arguments.random:
+        from benchmarks.transcribe_parts import measure_parts
+
+        measure_parts(
+            arguments.random,
+            arguments.model,
+            arguments.device,
+            arguments.compute_type,
+            arguments.rounds,
+        )
+        return
     media = arguments.media or [REPOSITORY / "demo" / "media" / f"{name}.mp4" for name in DEMO]
     with tempfile.TemporaryDirectory() as name:
         clips = make_clips(media, arguments.clips, Path(name))
+        if arguments.divide:
+            for compute_type in arguments.divide:
+                arguments.compute_type = compute_type
+                compare_batches(arguments, clips)
+            return
         total = sum(read_audio(clip).seconds for clip in clips)
         transcriber = engine(arguments)
         batches = recorded_batches(transcriber, clips)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""A what-if over a million clips: time, processor time and peak memory of the whole command.
+"""A what-if over a million clips: time, processor time and peak memory of the complete command.
 
-Makes up results of the pre-training track (no stage runs) in shards of several sizes, and asks
-scripts/what_if.py for two other thresholds, with three clips shown of each kind. The ceiling is
-reading the columns that rules need with pyarrow alone, by the same threads; what comes
-on top is Python's start (0.3 s), joining, deciding, and looking up the clips that are shown.
+Generates synthetic results of the pre-training track (no stage runs) in shards of several sizes,
+and runs `livecc what-if` with two changed thresholds and three clips shown of each kind. The
+ceiling is reading the columns that rules need with pyarrow alone, with the same threads. The rest
+is Python startup (0.3 s), joining, deciding, and looking up the clips to show.
 
-    python benchmarks/bench_what_if.py [--layouts 200x5000 1000x1000] [--within 5]
+    python -m benchmarks.bench_what_if [--layouts 200x5000 1000x1000] [--within 5]
 """
 
 from __future__ import annotations
@@ -23,15 +23,12 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.made_up_results import GATE, MadeUpResults, shard_names
+from livecc.files.atomic import write_bytes
+from livecc.files.parquet import read_table
+from livecc.stages.tracks import PRETRAIN
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-
-from made_up_results import GATE, MadeUpResults, shard_names
-
-from livecc import config as configuration
-from livecc.files import read_table, write_bytes
-from livecc.tables import schema
-from livecc.thresholds import RULES
 
 THREADS = 2
 
@@ -51,11 +48,14 @@ def make_project(folder: Path, shards: int, clips: int, words: int) -> None:
 
 def ask(folder: Path) -> tuple[float, float, float, str]:
     """(seconds, CPU seconds, peak memory in MB, output) of the command."""
-    command = [sys.executable, str(REPOSITORY / "scripts" / "what_if.py"), "--configfile"]
-    command += ["my.yaml", "--set", "lm_loss.max=5", "--set", "words_per_second.min=0.8"]
+    command = [sys.executable, "-m", "livecc.commands", "what-if", "--configfile", "my.yaml"]
+    command += ["--set", "lm_loss.max=5", "--set", "words_per_second.min=0.8"]
     command += ["--threads", str(THREADS)]
     started = time.monotonic()
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -69,11 +69,9 @@ def ask(folder: Path) -> tuple[float, float, float, str]:
 def read_all(folder: Path, shards: int) -> tuple[float, float]:
     """(seconds, CPU seconds) to read the columns of all tables."""
     track = folder / "results" / "pretrain"
-    looked_at = {"status", *(column for columns in RULES.values() for column in columns)}
     columns = {"clips": ["clip", "video", "status", "words_per_second", "start", "end"]}
-    for stage in configuration.TRACK_STAGES["pretrain"]:
-        names = schema(stage).names
-        columns[f"scores/{stage}"] = [names[0], *(n for n in names[1:] if n in looked_at)]
+    for stage in PRETRAIN.score_stages:
+        columns[f"scores/{stage.name}"] = [stage.item, "status", *stage.rule_columns]
     started, before = time.monotonic(), time.process_time()
     with ThreadPoolExecutor(THREADS) as pool:
         for name in shard_names(shards):
@@ -85,9 +83,9 @@ def read_all(folder: Path, shards: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layouts", nargs="+", default=["200x5000", "1000x1000"])
-    parser.add_argument("--words", type=int, default=60, help="a clip")
+    parser.add_argument("--words", type=int, default=60, help="per clip")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", action="store_true", help="show what the command says")
+    parser.add_argument("--output", action="store_true", help="show the command's output")
     parser.add_argument("--within", type=float, metavar="SECONDS", help="fail if slower")
     parser.add_argument("--below", type=float, metavar="MB", help="fail if one takes more memory")
     options = parser.parse_args()

@@ -1,34 +1,34 @@
-"""Word error rate of transcripts against what was said.
+"""Word error rate of transcripts.
 
-    python benchmarks/bench_word_errors.py --model FOLDER [--metadata CSV ...] [--beam-size 5]
+    python -m benchmarks.bench_word_errors --model FOLDER [--metadata CSV ...] [--beam-size 5]
 
-Without --metadata: the narrations of the demo, whose text is known. A metadata file is laid out as
-that of LJ Speech, `id|text|text as it is spoken`, and the sounds beside it have the id in their
-names. Sentences are transcribed each by itself, and joined in random orders, with pauses of half a
-second, to files of about 40 seconds, as whole videos are. Case and punctuation do not count. In
-default mode "dropped" counts the words that were taken for made up.
+Without --metadata: the narrations of the demo, whose text is known. A metadata file has the format
+of LJ Speech, `id|text|text as it is spoken`, and the audio files next to it have the id in their
+names. Sentences are transcribed individually, and joined in random order, with pauses of half a
+second, to files of about 40 seconds, as a substitute for videos. Case and punctuation are ignored.
+In default mode, "dropped" counts the words classified as hallucinated.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
-
 import numpy as np
 import orjson
-from sounds import write_sound
-from word_errors import spoken_words, word_error_rate
 
 from livecc.media.audio import RATE, read_audio
-from livecc.transcribe import DecodeOptions, load
+from livecc.media.pool import DecodeOptions
+from livecc.stages.transcribe.faster_whisper import FasterWhisper
+from livecc.stages.transcribe.options import FasterWhisperOptions
+from tests.stages.transcribe.word_errors import spoken_words, word_error_rate
+from tests.support.sounds import write_sound
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 PAUSE_SECONDS, JOINED_SECONDS, JOINED_FILES = 0.5, 40.0, 5
 DEMO = ("paper_boat", "pour_over_coffee", "bubble_sort", "solar_system", "presenter")
@@ -36,7 +36,7 @@ DEMO = ("paper_boat", "pour_over_coffee", "bubble_sort", "solar_system", "presen
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A file and what is said in it."""
+    """A file and its spoken text."""
 
     path: Path
     text: str
@@ -49,9 +49,9 @@ def demo_narrations() -> list[Said]:
             try:
                 record = orjson.loads(line)
             except orjson.JSONDecodeError:
-                continue  # the demo has a broken line on purpose
+                continue  # the demo contains a broken line intentionally
             captions = record.get("subtitles") or []
-            # "[music]" and the like are not said.
+            # "[music]" and similar captions are not spoken.
             texts = [text for _, _, text in captions if not text.startswith("[")]
             found[record.get("video")] = " ".join(texts)
     media = REPOSITORY / "demo" / "media"
@@ -59,7 +59,7 @@ def demo_narrations() -> list[Said]:
 
 
 def read_metadata(path: Path) -> list[Said]:
-    """The sentences whose sound is beside the file."""
+    """The sentences whose audio is next to the file."""
     said = []
     for line in path.read_text(encoding="utf-8").splitlines():
         name, *texts = line.split("|")
@@ -70,7 +70,7 @@ def read_metadata(path: Path) -> list[Said]:
 
 
 def joined(sentences: Sequence[Said], folder: Path) -> list[Said]:
-    """JOINED_FILES files of JOINED_SECONDS and more: all the sentences, in random orders."""
+    """JOINED_FILES files of at least JOINED_SECONDS: all sentences, in random orders."""
     pause = np.zeros(round(PAUSE_SECONDS * RATE), np.float32)
     sounds = [read_audio(sentence.path).samples for sentence in sentences]
     rng = random.Random(0)
@@ -88,12 +88,12 @@ def joined(sentences: Sequence[Said], folder: Path) -> list[Said]:
 
 
 def report(title: str, files: list[Said], arguments: argparse.Namespace) -> None:
-    transcriber = load(
-        "faster_whisper",
-        model_dir=arguments.model,
+    transcriber = FasterWhisper(
+        arguments.model,
+        FasterWhisperOptions(compute_type=arguments.compute_type, beam_size=arguments.beam_size),
+        DecodeOptions(workers=1, timeout_seconds=300),
+        device="cpu",
         mode=arguments.mode,
-        options={"beam_size": arguments.beam_size, "compute_type": arguments.compute_type},
-        decode=DecodeOptions(workers=1, timeout_seconds=300),
         threads=arguments.threads,
     )
     words = errors = dropped = 0
@@ -132,7 +132,7 @@ def main() -> None:
         sentences = read_metadata(metadata)
         report(f"{metadata.name}, each alone", sentences, arguments)
         if len(sentences) < 3:
-            continue  # the same words again and again are taken for made up
+            continue  # repeated words are classified as hallucinated
         with tempfile.TemporaryDirectory() as folder:
             report(f"{metadata.name}, joined", joined(sentences, Path(folder)), arguments)
     if not arguments.metadata:

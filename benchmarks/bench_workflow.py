@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What Snakemake itself costs: planning a data set of many shards, and finding nothing to do.
+"""The cost of Snakemake itself: planning a data set of many shards, and a run with nothing to do.
 
-Makes N small input shards, plans the tracks (dry run), then puts empty files in place of all
-results, has Snakemake record them (`--touch`), and times a run that has nothing to do.
-No stage is executed. CPU seconds stand beside the clock because they hold on a machine that others
-use too. The ceiling is the same for one shard: Python, imports and parsing. What comes on top is
-Snakemake's graph, a job at a time; the last column says what one costs.
+Generates N small input shards, plans the tracks (dry run), then creates empty files for all
+results, lets Snakemake record them (`--touch`), and times a run with nothing to do. No stage is
+executed. CPU seconds are also shown, because they are reliable on a shared machine. The ceiling is
+the same for one shard: Python, imports and parsing. The rest is Snakemake's job graph; the last
+column shows its cost per job.
 
-    python benchmarks/bench_workflow.py [--shards 1 1000] [--tracks pretrain sft]
+    python -m benchmarks.bench_workflow [--shards 1 1000] [--tracks pretrain sft]
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from pathlib import Path
 
 import yaml
 
+from livecc.formats.layout import Layout
+from livecc.models.fetch import describe
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def make_data_set(folder: Path, shards: int, tracks: list[str]) -> None:
-    """Inputs, and the configuration that names them."""
+    """Inputs and a configuration for them."""
     records = {
         "pretrain": {"video": "v.mp4", "subtitles": [[0, 1, "one two"]]},
         "sft": {"video": "v.mp4", "title": "A title", "category": "Education"},
@@ -41,18 +44,26 @@ def make_data_set(folder: Path, shards: int, tracks: list[str]) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump({"tracks": inputs}))
 
 
-def make_results(folder: Path) -> None:
-    """A file for every result of every rule, as Snakemake itself lists them."""
+def make_results(folder: Path, shards: int, tracks: list[str]) -> None:
+    """Create every result of every rule, as listed by Snakemake."""
+    layout = Layout("results")
     _, _, listing = snakemake(folder, "--summary")
     for line in listing.splitlines():
         file = line.split("\t")[0]
         if file.startswith("results/"):
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            # Some are read when the workflow is: the receipts of models.
             (folder / file).write_text("{}\n")
+    # What Snakemake compares with the configuration.
+    for track in tracks:
+        names = "".join(f"shard-{number:05d}\n" for number in range(shards))
+        (folder / layout.shard_list(track)).write_text(names)
+    for receipt in (folder / "results" / "models").glob("*.json"):
+        told = {"source": describe(receipt.stem)["source"], "model": receipt.stem}
+        told |= {"folder": ".", "digest": "none"}
+        receipt.write_text(json.dumps(told))
 
 
-#: Snakemake without the tenth of a second that it waits before each job's files are touched.
+#: Snakemake without its delay of 0.1 s before it touches the files of each job.
 QUICK_TOUCH = """
 from snakemake.cli import main
 from snakemake.executors import touch
@@ -98,13 +109,13 @@ def main() -> None:
             jobs = next(
                 int(line.split()[1]) for line in listing.splitlines() if line.startswith("total")
             )
-            make_results(folder)
+            make_results(folder, shards, options.tracks)
             snakemake(folder, "--touch")
             idle, idle_cpu, output = snakemake(folder)
             if "Nothing to be done" not in output:
                 sys.exit(f"expected nothing to do, got:\n{output[-3000:]}")
             figures = "".join(f"{x:>12.1f}" for x in (planned, planned_cpu, idle, idle_cpu))
-            # Of all calls so far; the largest data set comes last.
+            # The peak of all calls so far; the largest data set comes last.
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             print(f"{shards:>8}{jobs:>8}{figures}{planned_cpu / jobs * 1000:>12.1f}{peak:>9.0f}")
 

@@ -1,7 +1,7 @@
-"""Results of made-up videos for the benchmarks of selecting: no stage and no model runs.
+"""Synthetic results for the benchmarks of selection: no stage and no model runs.
 
-Every file is there that the stages of the pre-training track leave behind, with clips of English
-words and scores drawn at random.
+Includes every file that the stages of the pre-training track write, with clips of English words and
+random scores.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from livecc.files import open_atomic, write_json
-from livecc.records import Transcript
-from livecc.scoring import StageStats
-from livecc.tables import schema
+from livecc.declaration import TableStage
+from livecc.files.atomic import open_atomic, write_json
+from livecc.formats.records import Transcript
+from livecc.formats.tables import schema
+from livecc.scores.job import StageStats
+from livecc.stages.identify_language.declaration import STAGE as IDENTIFY_LANGUAGE
+from livecc.stages.probe_videos.declaration import STAGE as PROBE_VIDEOS
+from livecc.stages.score_lm_loss.declaration import STAGE as SCORE_LM_LOSS
+from livecc.stages.score_talking_head.declaration import STAGE as SCORE_TALKING_HEAD
 
 CLIPS_PER_VIDEO = 10
-#: Videos with words of their own; the others repeat them. More bytes than a compressor looks back.
+#: Videos with different words; the others repeat them. Larger than a compressor's window.
 TEMPLATES = 60
 TEXT = (
     "so now we take the two pieces and put them together like this because the glue has to dry "
     "before you can sand it down to a smooth surface and then there is one more thing that you "
     "should know about wood it moves with the seasons which means every joint needs some room"
 )
-#: Bounds wide enough for every selection of the benchmarks.
+#: Thresholds wide enough for every selection of the benchmarks.
 GATE = {"words_per_second": {"min": 0.5, "max": 6}}
 
 
@@ -65,18 +70,23 @@ class MadeUpResults:
                 line = self.templates[n % TEMPLATES][0]
                 stream.write(b'{"video":"%b"%b\n' % (video.encode(), line))
         table = self._clips(videos).slice(0, clips)
-        self._write("clips", self.folder / "clips" / f"{shard}.parquet", table)
+        self._write(schema("clips"), self.folder / "clips" / f"{shard}.parquet", table)
         speed = table["words_per_second"].to_numpy()
         inside = (speed >= GATE["words_per_second"]["min"]) & (
             speed <= GATE["words_per_second"]["max"]
         )
         gated = table.filter(pyarrow.array(inside))
-        self._scores(shard, "identify_language", table["clip"], self._languages(clips))
+        self._scores(shard, IDENTIFY_LANGUAGE, table["clip"], self._languages(clips))
         losses = {"lm_loss": np.round(self.rng.normal(3.5, 1.5, gated.num_rows), 4)}
-        self._scores(shard, "score_lm_loss", gated["clip"], losses)
+        self._scores(shard, SCORE_LM_LOSS, gated["clip"], losses)
         seen = gated["video"].unique()
+        # Every clip is inside its video.
+        longest = np.full(len(seen), float(table["end"].to_numpy().max()) + 1)
+        frames = np.round(longest * 30).astype(np.int32)
+        files = {"video_seconds": longest, "video_frames": frames}
+        self._scores(shard, PROBE_VIDEOS, seen, files)
         heads = {"talking_head": np.round(self.rng.beta(0.5, 1.0, len(seen)), 4)}
-        self._scores(shard, "score_talking_head", seen, heads)
+        self._scores(shard, SCORE_TALKING_HEAD, seen, heads)
         self._stats(shard, table, len(videos))
 
     def _clips(self, videos: list[str]) -> Any:
@@ -94,7 +104,10 @@ class MadeUpResults:
             "last_word": last,
             "start": start,
             "end": end,
+            "video_start": start,
+            "video_end": end,
             "words_per_second": self.words_per_clip / (end - start),
+            "unit": [None] * len(names),
             "status": ["ok"] * len(names),
             "reason": [""] * len(names),
         }
@@ -106,22 +119,22 @@ class MadeUpResults:
             "language_confidence": np.round(1 - self.rng.beta(0.3, 6, count), 4),
         }
 
-    def _scores(self, shard: str, stage: str, ids: Any, values: dict[str, Any]) -> None:
-        fields = schema(stage)
+    def _scores(self, shard: str, stage: TableStage, ids: Any, values: dict[str, Any]) -> None:
+        fields = stage.schema
         count = len(ids)
         given = {fields.names[0]: ids, "status": ["ok"] * count, **values}
         columns = [
             given[field.name] if field.name in given else pyarrow.nulls(count, field.type)
             for field in fields
         ]
-        path = self.folder / "scores" / stage / f"{shard}.parquet"
-        self._write(stage, path, pyarrow.table(dict(zip(fields.names, columns, strict=True))))
-        stats = StageStats(stage, "pretrain", shard, items=count, scored=count)
-        write_json(self.folder / "stats" / stage / f"{shard}.json", stats.__dict__)
+        path = self.folder / "scores" / stage.name / f"{shard}.parquet"
+        self._write(fields, path, pyarrow.table(dict(zip(fields.names, columns, strict=True))))
+        stats = StageStats(stage.name, "pretrain", shard, items=count, scored=count)
+        write_json(self.folder / "stats" / stage.name / f"{shard}.json", stats.__dict__)
 
-    def _write(self, name: str, path: Path, table: Any) -> None:
+    def _write(self, fields: Any, path: Path, table: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pyarrow.parquet.write_table(table.cast(schema(name)), path, compression="zstd")
+        pyarrow.parquet.write_table(table.cast(fields), path, compression="zstd")
 
     def _stats(self, shard: str, clips: Any, videos: int) -> None:
         counts = dict.fromkeys(
@@ -132,7 +145,8 @@ class MadeUpResults:
         counts["words"] = clips.num_rows * self.words_per_clip
         stats = {**counts, "skipped": {}, "seconds": float(seconds)}
         write_json(self.folder / "stats" / "clip_captions" / f"{shard}.json", stats)
-        self._write("videos", self.folder / "videos" / f"{shard}.parquet", self._videos(videos))
+        path = self.folder / "videos" / f"{shard}.parquet"
+        self._write(schema("videos"), path, self._videos(videos))
 
     def _videos(self, videos: int) -> Any:
         columns = {field.name: pyarrow.nulls(videos, field.type) for field in schema("videos")}

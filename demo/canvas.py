@@ -1,4 +1,4 @@
-"""Colours, type and a few shapes shared by the drawn videos."""
+"""Colours, fonts and a few shapes shared by the drawn videos."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from PIL import Image, ImageDraw, ImageFont
 
 SIZE = (640, 360)
-SCALE = 2  # pictures are drawn at twice their size and scaled down for smooth edges
+SCALE = 2  # frames are drawn at twice the size and scaled down for smooth edges
 
 Point = tuple[float, float]
 Colour = tuple[int, ...]
@@ -28,7 +28,7 @@ WATER: Colour = (120, 178, 208)
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own typeface, so that no font file has to be found or shipped."""
+    """Pillow's built-in font, so that no font file is needed."""
     loaded = ImageFont.load_default(size * SCALE)
     if not isinstance(loaded, ImageFont.FreeTypeFont):
         raise RuntimeError("this Pillow was built without FreeType, so it cannot scale text")
@@ -63,7 +63,7 @@ class Canvas:
         self.draw.line(self._xy(points), fill=colour, width=round(width * SCALE), joint="curve")
 
     def dashes(self, start: Point, end: Point, *, colour: Colour = MUTED) -> None:
-        """A dashed line: the place of a fold."""
+        """A dashed line, marking a fold."""
         length = math.dist(start, end)
         count = max(1, int(length // 9))
         for i in range(count):
@@ -105,7 +105,7 @@ class Canvas:
         anchor: str = "la",
         bold: bool = False,
     ) -> None:
-        # Pillow's typeface has one weight; a thin outline in the same colour thickens it.
+        # Pillow's font has one weight; a thin outline in the same colour makes it bolder.
         (point,) = self._xy([at])
         self.draw.text(
             point,
@@ -133,7 +133,7 @@ class Canvas:
         return y
 
     def arrow(self, start: Point, end: Point, *, bend: float = 0.0, colour: Colour = CORAL) -> None:
-        """A curved arrow; `bend` pushes its middle sideways by that share of its length."""
+        """A curved arrow; `bend` shifts its middle sideways by this fraction of its length."""
         (x0, y0), (x1, y1) = start, end
         mx = (x0 + x1) / 2 - (y1 - y0) * bend
         my = (y0 + y1) / 2 + (x1 - x0) * bend

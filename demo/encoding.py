@@ -1,4 +1,4 @@
-"""Writing pictures and sound into an mp4 file."""
+"""Writing frames and audio to an mp4 file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from canvas import SIZE
 from PIL import Image
 from speech import SAMPLE_RATE
 
-Frame = Callable[[float], Image.Image]  # the picture at a time in seconds
+Frame = Callable[[float], Image.Image]  # the frame at a time in seconds
 
 
 def write_video(path: Path, frame: Frame, audio: np.ndarray, fps: int, crf: int) -> None:
-    """Encode H.264 and AAC into an mp4 whose index comes first (playable while loading)."""
+    """Encode H.264 and AAC to an mp4 with its index first (playable while loading)."""
     frames = int(len(audio) / SAMPLE_RATE * fps)
     pcm = (np.clip(audio, -1, 1) * 32767).astype(np.int16)
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
         video = container.add_stream("libx264", rate=fps)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        # A fixed thread count, because x264 cuts its work by threads and output depends on it.
+        # A fixed thread count, because the output of x264 depends on it.
         video.codec_context.thread_count = 2
         video.options = {
             "crf": str(crf),
@@ -37,7 +37,7 @@ def write_video(path: Path, frame: Frame, audio: np.ndarray, fps: int, crf: int)
             picture = av.VideoFrame.from_image(frame(number / fps))
             picture.pts = number
             container.mux(video.encode(picture))
-            # The sound goes in along with the pictures, so that both lie close in the file.
+            # Interleave audio and frames, so that they are close in the file.
             until = len(pcm) if number + 1 == frames else round((number + 1) / fps * SAMPLE_RATE)
             for start in range(sent, until, 1024):
                 if start + 1024 > until and until != len(pcm):

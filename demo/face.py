@@ -1,11 +1,11 @@
-"""A talking face, computed from scratch: no photograph and no real person is involved.
+"""A talking face, generated entirely by code, without photographs or real persons.
 
 The head is a height field (an ellipsoid with bumps for nose, brows, cheeks and chin) lit by two
-lamps. Flat cartoon faces are often missed by face detectors because they lack the soft shadows
-of a photograph, so every part here is shaded instead of merely filled.
+lights. Face detectors often miss flat cartoon faces, which lack the soft shadows of a photograph,
+so every part here is shaded.
 
-Coordinates: `u` runs right and `v` down, in units of half the face's width, origin between the
-nose and the eyes.
+Coordinates: `u` points right and `v` down, in units of half the face's width, with the origin
+between nose and eyes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 Array = np.ndarray
 
-UNIT = 66  # pixels per unit in the finished picture
+UNIT = 66  # pixels per unit in the final frame
 OVERSAMPLE = 2  # the head is drawn larger and scaled down, which smooths its edges
 HEAD_CENTRE = (320, 168)
 _U_RANGE, _V_RANGE = (-1.7, 1.7), (-2.0, 1.8)
@@ -34,7 +34,7 @@ FILL_LIGHT = np.array([0.75, -0.10, 0.65])
 
 @dataclass(frozen=True)
 class Pose:
-    """What changes from frame to frame; mouth, lids and gaze are kept on coarse steps."""
+    """The pose of one frame; mouth, lids and gaze change in coarse steps."""
 
     mouth: int  # 0 closed .. MOUTH_STEPS wide open
     lids: int  # 0 open .. LID_STEPS closed
@@ -49,7 +49,7 @@ LID_STEPS = 4
 
 
 def smooth(low: float | Array, high: float, x: Array) -> Array:
-    """0 below `low`, 1 above `high`, a soft S between; works with low > high too."""
+    """0 below `low`, 1 above `high`, a smooth S-curve in between; also for low > high."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
@@ -60,17 +60,17 @@ def bump(u: Array, v: Array, cu: float, cv: float, su: float, sv: float) -> Arra
 
 
 def both(u: Array, v: Array, cu: float, cv: float, su: float, sv: float) -> Array:
-    """The same hill on the left and on the right side of the face."""
+    """The same hill on both sides of the face."""
     return bump(np.abs(u), v, cu, cv, su, sv)
 
 
 def mix(base: Array, colour: Array, mask: Array) -> Array:
-    """Lay `colour` (one RGB triple or a picture) over `base` where `mask` is 1."""
+    """Blend `colour` (an RGB triple or an image) over `base` where `mask` is 1."""
     return base + (colour - base) * mask[..., None]
 
 
 def grid(u_range: tuple[float, float], v_range: tuple[float, float]) -> tuple[Array, Array]:
-    """Coordinate pictures at the oversampled resolution."""
+    """Coordinate arrays at the oversampled resolution."""
     step = 1.0 / (UNIT * OVERSAMPLE)
     return np.meshgrid(np.arange(*u_range, step), np.arange(*v_range, step))
 
@@ -79,7 +79,7 @@ def light(height: Array, wrap: float = 0.25) -> tuple[Array, Array]:
     """Return diffuse light and a soft highlight for a height field."""
     step = 1.0 / (UNIT * OVERSAMPLE)
     dv, du = np.gradient(height, step)
-    # Slopes go to infinity at the rim of an ellipsoid; capping them keeps the rim readable.
+    # Slopes are infinite at the rim of an ellipsoid; capping them keeps the rim visible.
     du, dv = np.clip(du, -2.2, 2.2), np.clip(dv, -2.2, 2.2)
     norm = np.sqrt(du * du + dv * dv + 1.0)
     normal = np.stack([-du / norm, -dv / norm, 1.0 / norm], axis=-1)
@@ -99,7 +99,7 @@ def speckle(shape: tuple[int, int], cell: tuple[int, int], seed: int) -> Array:
 
 
 def head_height(u: Array, v: Array) -> Array:
-    """Height of the bare head above the picture plane."""
+    """Height of the bare head above the image plane."""
     skull = 0.95 * np.sqrt(np.clip(1 - u**2 - ((v + 0.30) / 1.12) ** 2, 0, None))
     jaw = 0.95 * np.sqrt(np.clip(1 - (u / 0.80) ** 2 - ((v - 0.36) / 1.02) ** 2, 0, None))
     height = np.log(np.exp(10 * skull) + np.exp(10 * jaw)) / 10
@@ -117,10 +117,10 @@ def head_height(u: Array, v: Array) -> Array:
 
 
 def head_mask(u: Array, v: Array) -> Array:
-    """1 inside the outline of the head without hair and ears."""
+    """1 inside the outline of the head, without hair and ears."""
     skull = 1 - u**2 - ((v + 0.30) / 1.12) ** 2
     jaw = 1 - (u / 0.80) ** 2 - ((v - 0.36) / 1.02) ** 2
-    # A sharp soft-maximum joins the two ellipses without a corner at the cheek.
+    # A steep soft maximum joins the two ellipses without a corner at the cheek.
     field = np.log(np.exp(14 * np.clip(skull, -3, 1)) + np.exp(14 * np.clip(jaw, -3, 1))) / 14
     return smooth(0.0, 0.05, field)
 
@@ -164,7 +164,7 @@ def paint_mouth(rgb: Array, u: Array, v: Array, opening: float) -> Array:
     half = 0.335 - 0.045 * opening
     x = u / half
     arch = np.sqrt(np.clip(1 - x * x, 0, None))
-    line = 0.735 - 0.022 * x * x  # the corners sit a little higher: a friendly mouth
+    line = 0.735 - 0.022 * x * x  # slightly raised corners: a friendly mouth
     gap_up, gap_down = 0.045 * opening * arch, 0.165 * opening * arch
     bow = 0.075 * arch * (1 - 0.28 * np.exp(-((x / 0.16) ** 2)))
     top, bottom = line - gap_up - bow, line + gap_down + 0.100 * arch
@@ -194,10 +194,10 @@ def paint_mouth(rgb: Array, u: Array, v: Array, opening: float) -> Array:
 
 @cache
 def head_layer(mouth: int, lids: int, gaze: int) -> Image.Image:
-    """The head with hair and ears as an RGBA picture, upright and oversampled."""
+    """The head with hair and ears as an RGBA image, upright and oversampled."""
     u, v = grid(_U_RANGE, _V_RANGE)
     opening = mouth / MOUTH_STEPS
-    # The jaw follows the mouth: below the lips the skin slides down a little.
+    # The jaw follows the mouth: below the lips, the skin moves down slightly.
     jaw_v = v - 0.085 * opening * smooth(0.72, 1.05, v)
     diffuse, gloss = light(head_height(u, jaw_v))
     face = head_mask(u, jaw_v)
@@ -244,7 +244,7 @@ def head_layer(mouth: int, lids: int, gaze: int) -> Image.Image:
 
 
 def body_layer() -> Image.Image:
-    """Neck, shoulders and sweater as an RGBA picture; drawn once."""
+    """Neck, shoulders and sweater as an RGBA image, drawn once."""
     u, v = grid((-3.4, 3.4), (0.4, 3.2))
     neck_w = 0.52 + 0.30 * smooth(1.35, 1.95, v)
     across = np.clip(u / neck_w, -1, 1)
@@ -302,7 +302,7 @@ def draw_presenter(canvas: Image.Image, body: Image.Image, pose: Pose) -> Image.
     body_x = cx - body.width // 2 + round(pose.dx * 0.3)
     frame.paste(body, (body_x, cy + round(0.4 * UNIT) + round(pose.dy * 0.3)), body)
     head = head_layer(pose.mouth, pose.lids, pose.gaze)
-    # One affine step turns the head about the neck, moves it and brings it down to size.
+    # One affine transform rotates the head about the neck, moves it and scales it down.
     turn = math.radians(pose.roll)
     cos, sin = OVERSAMPLE * math.cos(turn), OVERSAMPLE * math.sin(turn)
     pivot_v = 1.2 * UNIT

@@ -1,10 +1,10 @@
-"""Make the demo videos and the input files that describe them, from nothing but code.
+"""Generate the demo videos and their input files from code.
 
     python demo/make_media.py                      # everything, next to this script
     python demo/make_media.py --only presenter     # one video and its lines in the input files
-    python demo/make_media.py --out /tmp/demo      # somewhere else
+    python demo/make_media.py --out /tmp/demo      # another folder
 
-Needs only the packages in `requirements.txt`. The speech is synthetic, the pictures are drawn.
+Needs only the packages in `requirements.txt`. The speech is synthetic, the images are drawn.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BROKEN_LINE = '{"video": "torn_page.mp4", "title": "A record cut short", "subtit
 
 @dataclass(frozen=True)
 class Talk:
-    """A narrated video: what is said, by which voice, and what is drawn."""
+    """A narrated video: its text, voice and drawings."""
 
     title: str
     category: str
@@ -51,7 +51,7 @@ class Talk:
 
 @dataclass(frozen=True)
 class Still:
-    """A short silent video of one card, with captions made to be dropped."""
+    """A short silent video of one card, with captions that are to be dropped."""
 
     title: str
     category: str
@@ -60,7 +60,7 @@ class Still:
     captions: Callable[[], list[Caption]]
 
 
-# --- pictures -------------------------------------------------------------------------------
+# --- frames ---------------------------------------------------------------------------------
 
 
 def slide_show(steps: dict[str, slides.Slide], series: str) -> Callable[[Narration], Frame]:
@@ -82,7 +82,7 @@ def slide_show(steps: dict[str, slides.Slide], series: str) -> Callable[[Narrati
 
 
 def presenter(fps: int) -> Callable[[Narration], Frame]:
-    """A `Talk.draw` for the talking face; its mouth follows the loudness of the speech."""
+    """A `Talk.draw` for the talking face; the mouth follows the loudness of the speech."""
 
     def draw(narration: Narration) -> Frame:
         spoken = np.zeros_like(narration.audio)
@@ -97,7 +97,7 @@ def presenter(fps: int) -> Callable[[Narration], Frame]:
         backdrop, body = face.backdrop(SIZE), face.body_layer()
 
         def frame(t: float) -> Image.Image:
-            # Blinks last a quarter of a second, at uneven intervals.
+            # Blinks last a quarter of a second, at irregular intervals.
             blink = abs((t + 0.9 * np.sin(t / 7)) % 3.4 - 0.5)
             lids = round(face.LID_STEPS * float(np.clip(1.3 - blink / 0.11, 0, 1)))
             open_now = mouth[min(count - 1, int(t * fps + 0.5))]
@@ -116,7 +116,7 @@ def presenter(fps: int) -> Callable[[Narration], Frame]:
     return draw
 
 
-# --- captions of the videos that are meant to be dropped ------------------------------------
+# --- captions of the videos to be dropped ---------------------------------------------------
 
 
 def evenly(lines: list[str], seconds: float, start: float = 0.5) -> list[Caption]:
@@ -130,7 +130,7 @@ def chunks(words: list[str], size: int) -> list[str]:
 
 
 def word_salad() -> list[Caption]:
-    """Real words in a random order: fluent in speed, without meaning."""
+    """Real words in random order: at normal speed, without meaning."""
     source = " ".join((texts.COFFEE, texts.SPEED_TALK, texts.PRESENTER)).lower()
     words = sorted(set(re.findall(r"[a-z]{3,}", source)))
     shuffled = np.random.default_rng(17).permutation(words)[:128]
@@ -228,7 +228,7 @@ STILLS: dict[str, Still] = {
     ),
 }
 
-# Which input file holds which records, in this order; None stands for the broken line.
+# The records of each input file, in this order; None stands for the broken line.
 PRETRAIN: dict[str, list[str | None]] = {
     "demo_a": ["paper_boat", "bubble_sort", "bateau_de_papier", "presenter", "speed_talk"],
     "demo_b": [
@@ -268,13 +268,13 @@ def record(name: str, title: str, category: str, captions: list[Caption]) -> dic
 
 
 def missing_record() -> dict:
-    """A good record whose video file is never made."""
+    """A valid record whose video file is never created."""
     captions = evenly(texts.MISSING_PLANT, 3.4)
     return record("missing", "Repotting a basil plant", "Howto & Style", captions)
 
 
 def stored_records(folder: Path) -> Iterator[dict]:
-    """Records of an earlier run, so that --only can leave the others as they are."""
+    """Records of an earlier run, so that --only keeps the others unchanged."""
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             if line != BROKEN_LINE:
@@ -287,7 +287,7 @@ def write_lines(path: Path, lines: list[str]) -> None:
 
 
 def write_inputs(out: Path, made: dict[str, dict]) -> None:
-    """Write the input files of both tracks from the records at hand."""
+    """Write the input files of both tracks from the available records."""
     known = {Path(r["video"]).stem: r for r in stored_records(out / "pretrain")} | made
     known["missing"] = missing_record()
     for name, members in PRETRAIN.items():
@@ -320,7 +320,7 @@ def main() -> None:
         choices=[*TALKS, *STILLS],
         metavar="NAME",
         action="append",
-        help="make just this video (may be repeated): " + ", ".join([*TALKS, *STILLS]),
+        help="generate only this video (may be repeated): " + ", ".join([*TALKS, *STILLS]),
     )
     args = parser.parse_args()
 

@@ -26,8 +26,8 @@ from PIL import Image
 # --- bubble sort ----------------------------------------------------------------------------
 
 BARS = (5, 3, 8, 2, 6, 4)
-# What happens during each sentence: look at the bars i and i+1, swap them, or settle bar i.
-# "pass" starts a new run from the left. The narration in texts.py follows this step by step.
+# The actions during each sentence: look at bars i and i+1, swap them, or settle bar i. "pass"
+# starts a new pass from the left. The narration in texts.py follows these steps.
 SORT_SCRIPT: dict[str, list[tuple[str, int]]] = {
     "p1a": [("pass", 1), ("look", 0)],
     "p1b": [("swap", 0)],
@@ -45,7 +45,7 @@ SORT_SCRIPT: dict[str, list[tuple[str, int]]] = {
 
 
 class SortScene:
-    """Replays `SORT_SCRIPT` along the times of the spoken sentences."""
+    """Plays `SORT_SCRIPT` at the times of the spoken sentences."""
 
     def __init__(self, cues: list[tuple[str, float, float]]) -> None:
         self.events: list[tuple[float, float, str, int]] = []
@@ -79,12 +79,12 @@ class SortScene:
                 settled |= set(range(len(BARS))) if index == 0 else {index}
                 looking = ()
             else:
-                # A swap of the pair already looked at is not a second comparison.
+                # A swap of the pair just compared is not a second comparison.
                 compared += looking != (index, index + 1)
                 looking = (index, index + 1)
                 if kind == "swap":
                     swapped += 1
-                    # Both bars are shown first, then they move for at most 0.9 s.
+                    # Both bars are highlighted first, then move for at most 0.9 s.
                     move_from = max(begin + 0.35 * (end - begin), end - 0.9)
                     k = min(1.0, max(0.0, (t - move_from) / (end - move_from)))
                     k = k * k * (3 - 2 * k)
@@ -113,7 +113,7 @@ class SortScene:
         c.text((566, 32), status, 15, CARD, "mm", bold=True)
         c.line([(28, 58), (612, 58)], LINE, 1)
         c.line([(60, 300), (580, 300)], INK, 2)
-        # Moving bars last, so that they pass in front of the others.
+        # Draw moving bars last, in front of the others.
         for slot in sorted(range(len(order)), key=lambda s: s in shift):
             value = BARS[order[slot]]
             dx, dy = shift.get(slot, (0.0, 0.0))
@@ -138,7 +138,7 @@ class SortScene:
 
 SPACE: Colour = (14, 18, 38)
 SUN = (320.0, 190.0)
-TILT = 0.46  # the orbits are seen from an angle, so circles look flat
+TILT = 0.46  # orbits are viewed at an angle, so circles look flat
 SECONDS_PER_YEAR = 9.0
 
 # name, orbit radius and size in pixels, length of the year in Earth years, start angle, colour
@@ -156,7 +156,7 @@ HIGHLIGHT = {name.lower(): (name,) for name, *_ in PLANETS} | {"outer": ("Uranus
 
 
 class SolarScene:
-    """Planets on their orbits; the one being talked about carries its name."""
+    """Planets on their orbits; the current one is labelled."""
 
     def __init__(self, cues: list[tuple[str, float, float]]) -> None:
         self.starts = [start for _, start, _ in cues]
@@ -200,7 +200,7 @@ class SolarScene:
         for y, x, name, size, _ in placed:
             if name in shown:
                 c.ellipse((x, y), size + 6, outline=GOLD, width=1.5)
-                # The name goes to the side away from the sun, on a patch of sky.
+                # The label is on the side away from the sun, on a patch of sky.
                 half = c.width_of(name, 15) / 2 + 6
                 side = 1 if y > SUN[1] else -1
                 lx, ly = min(SIZE[0] - half - 4, max(half + 4, x)), y + side * (size + 19)
@@ -213,7 +213,7 @@ class SolarScene:
 
     @staticmethod
     def _planet(c: Canvas, x: float, y: float, name: str, size: float, colour: Colour) -> None:
-        # Lighter towards the sun, so that each disc looks like a ball.
+        # Lighter towards the sun, so that each disc looks like a sphere.
         away = math.hypot(x - SUN[0], y - SUN[1]) or 1.0
         ux, uy = (SUN[0] - x) / away, (SUN[1] - y) / away
         for i in range(5):

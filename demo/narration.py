@@ -1,4 +1,4 @@
-"""From the text of a talk to its sound, with the times of sentences and caption lines."""
+"""Conversion of a talk's text to audio, with the times of sentences and caption lines."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 from speech import SAMPLE_RATE, Kokoro, Phonemizer
 
-Caption = list[float | str]  # [start, end, text], the way the input files write it
+Caption = list[float | str]  # [start, end, text], as in the input files
 
 
 @dataclass
 class Narration:
-    """Speech samples with the times of its sentences (for pictures) and caption lines."""
+    """Speech samples with the times of sentences (for the frames) and caption lines."""
 
     audio: np.ndarray
     cues: list[tuple[str, float, float]] = field(default_factory=list)
@@ -60,7 +60,7 @@ EFFECTS = {"[Music]": music, "[Applause]": applause}
 
 
 def trimmed(audio: np.ndarray) -> np.ndarray:
-    """Bring speech to a common loudness and cut the silence around it to 40 ms."""
+    """Normalise the loudness of speech and trim the silence around it to 40 ms."""
     audio = audio * (0.085 / np.sqrt(np.mean(audio**2) + 1e-9))
     loud = np.flatnonzero(np.abs(audio) > 0.012)
     pad = round(0.04 * SAMPLE_RATE)
@@ -68,10 +68,10 @@ def trimmed(audio: np.ndarray) -> np.ndarray:
 
 
 def line_breaks(audio: np.ndarray, weights: list[int]) -> list[float]:
-    """Guess the times at which the caption lines of one sentence meet.
+    """Estimate the times of the boundaries between the caption lines of one sentence.
 
-    The network gives no timing, so a line gets its share of the phonemes, and the border then
-    moves to the quietest spot nearby, which is where a speaker would take the break.
+    The network gives no timing, so each line gets a share of the time by its phonemes, and each
+    boundary is then moved to the quietest point nearby, where a speaker would pause.
     """
     hop = SAMPLE_RATE // 100
     level = np.abs(audio[: len(audio) // hop * hop]).reshape(-1, hop).mean(axis=1)
@@ -80,14 +80,14 @@ def line_breaks(audio: np.ndarray, weights: list[int]) -> list[float]:
     for share in np.cumsum(weights)[:-1] / sum(weights):
         centre = int(share * len(level))
         low, high = max(1, centre - 35), min(len(level), centre + 35)
-        # A slight cost for distance keeps ties near the expected place.
+        # A small penalty on the distance keeps ties near the expected time.
         cost = level[low:high] + 0.03 * level.mean() * np.abs(np.arange(low, high) - centre) / 10
         out.append((low + int(np.argmin(cost))) / 100)
     return out
 
 
 class Narrator:
-    """Turns the text of a talk into speech."""
+    """Converts the text of a talk to speech."""
 
     def __init__(self) -> None:
         self._phonemize = Phonemizer()

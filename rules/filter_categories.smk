@@ -1,28 +1,44 @@
-# B1: which records of the SFT track go on, by category.
+# B1: filter the records of the SFT track by category.
 #
 # needs  the input shards of the SFT track
-# makes  {results}/sft/records (one row per input line, with what was wrong)
+# makes  {results}/sft/records (one row per input line, with any problems)
+
+FILTER_CATEGORIES = CATALOGUE.stages["filter_categories"]
+FILTER_CATEGORIES_PARAMS = {
+    "categories": category_flags(FILTER_CATEGORIES),
+    "mode": config["mode"],
+    "version": FILTER_CATEGORIES.version_in(config["mode"]),
+}
 
 
 rule filter_categories:
     input:
-        lambda wildcards: SHARDS["sft"][wildcards.shard],
+        shard=input_shard,
+        settings=clips_made_differently(FILTER_CATEGORIES, FILTER_CATEGORIES_PARAMS),
     output:
-        records=f"{RESULTS}/sft/records/{{shard}}.parquet",
-        stats=f"{RESULTS}/sft/stats/filter_categories/{{shard}}.json",
+        records=ANY.records,
+        stats=ANY.stats(FILTER_CATEGORIES.name),
     log:
-        f"{RESULTS}/logs/sft/filter_categories/{{shard}}.log",
+        LAYOUT.log("{track}", FILTER_CATEGORIES.name, "{shard}"),
+    wildcard_constraints:
+        track=tracks_of(FILTER_CATEGORIES),
     conda:
         "../envs/workflow.yaml"
-    threads: threads_for("filter_categories")
+    threads: threads_for(FILTER_CATEGORIES)
     resources:
-        **resources_for("filter_categories"),
+        **resources_for(FILTER_CATEGORIES),
     params:
-        categories=literal(category_flags()),
-        version=VERSIONS["filter_categories"],
+        # Literal: its braces are no wildcards.
+        categories=literal(FILTER_CATEGORIES_PARAMS["categories"]),
+        mode=FILTER_CATEGORIES_PARAMS["mode"],
+        outside=lambda wildcards: outside_flags(wildcards.track),
+        version=FILTER_CATEGORIES_PARAMS["version"],
+        made_with=clips_made_with(FILTER_CATEGORIES_PARAMS),
     message:
-        "Listing records: {wildcards.shard}"
+        f"{FILTER_CATEGORIES.says}: {{wildcards.track}}/{{wildcards.shard}}"
     shell:
         f"{script('filter_categories')}"
-        " {input:q} --shard={wildcards.shard:q} {params.categories}"
-        " --records {output.records:q} --stats {output.stats:q} > {log:q} 2>&1"
+        " {input.shard:q} --shard={wildcards.shard:q} {params.categories}"
+        " --mode {params.mode} {params.outside:q}"
+        " --records {output.records:q} --stats {output.stats:q} --made-with={params.made_with}"
+        " > {log:q} 2>&1"

@@ -1,14 +1,19 @@
-# Following the run: how far each stage is, and what failed.
+# Following the run: progress of each stage, and failures.
 #
-# needs  Snakemake's log, and what running jobs say beside their stats
+# needs  Snakemake's log, and the progress files of running jobs
 # makes  {results}/progress.json and progress.txt, every few seconds
+
+import logging
 
 from snakemake.logging import logger
 
-from livecc.follow import Follower
+from livecc.running.follow import Follower
 
 FOLLOWER = Follower(Path(RESULTS))
 
-# The processes that Snakemake starts for single jobs read this file, too.
+# Snakemake's processes for single jobs also read this file.
 if workflow.is_main_process:
+    # On a full disk, a handler that cannot write would otherwise print a traceback for each line.
+    logging.raiseExceptions = False
+    FOLLOWER.quieten(logger.handlers)
     logger.addHandler(FOLLOWER)

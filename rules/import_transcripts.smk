@@ -1,30 +1,41 @@
-# Transcripts that the input brings along ("content"), where transcribe is switched off.
+# Transcripts from the input ("content"), if transcribe is disabled.
 #
 # needs  the input shards of the SFT track, records
 # makes  {results}/sft/transcripts
 
+IMPORT_TRANSCRIPTS = CATALOGUE.stages["import_transcripts"]
+IMPORT_TRANSCRIPTS_PARAMS = {
+    "mode": config["mode"],
+    "version": IMPORT_TRANSCRIPTS.version_in(config["mode"]),
+}
+
 
 rule import_transcripts:
     input:
-        shard=lambda wildcards: SHARDS["sft"][wildcards.shard],
-        records=f"{RESULTS}/sft/records/{{shard}}.parquet",
+        shard=input_shard,
+        records=ANY.records,
+        settings=clips_made_differently(IMPORT_TRANSCRIPTS, IMPORT_TRANSCRIPTS_PARAMS),
     output:
-        transcripts=f"{RESULTS}/sft/transcripts/{{shard}}.jsonl.zst",
-        stats=f"{RESULTS}/sft/stats/import_transcripts/{{shard}}.json",
+        transcripts=ANY.transcripts,
+        stats=ANY.stats(IMPORT_TRANSCRIPTS.name),
     log:
-        f"{RESULTS}/logs/sft/import_transcripts/{{shard}}.log",
+        LAYOUT.log("{track}", IMPORT_TRANSCRIPTS.name, "{shard}"),
+    wildcard_constraints:
+        track=tracks_of(IMPORT_TRANSCRIPTS),
     conda:
         "../envs/workflow.yaml"
-    threads: threads_for("clip_transcripts")
+    threads: threads_for(IMPORT_TRANSCRIPTS)
     resources:
-        **resources_for("clip_transcripts"),
+        **resources_for(IMPORT_TRANSCRIPTS),
     params:
-        mode=config["mode"],
-        version=VERSIONS["import_transcripts"],
+        **IMPORT_TRANSCRIPTS_PARAMS,
+        made_with=clips_made_with(IMPORT_TRANSCRIPTS_PARAMS),
+        replaces=stats_of_alternative(IMPORT_TRANSCRIPTS),
     message:
-        "Taking transcripts from the input: {wildcards.shard}"
+        f"{IMPORT_TRANSCRIPTS.says}: {{wildcards.track}}/{{wildcards.shard}}"
     shell:
         f"{script('import_transcripts')}"
         " {input.shard:q} --shard={wildcards.shard:q} --mode {params.mode}"
         " --records {input.records:q} --transcripts {output.transcripts:q}"
-        " --stats {output.stats:q} > {log:q} 2>&1"
+        " --stats {output.stats:q} --made-with={params.made_with} > {log:q} 2>&1"
+        " && rm -f {params.replaces:q}"

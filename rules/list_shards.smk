@@ -1,4 +1,4 @@
-# List the shards of a track; what was selected of shards that are gone goes.
+# List the shards of a track; removes selected samples of shards that no longer exist.
 #
 # needs  input shards
 # makes  {results}/{track}/shards.txt
@@ -8,18 +8,18 @@ localrules:
     list_shards,
 
 
-# The names go through a file because thousands of them do not fit into a command line.
+# The names are passed in a file, because thousands of them do not fit into a command line.
 rule list_shards:
+    input:
+        settings=shards_listed_differently,
     output:
-        f"{RESULTS}/{{track}}/shards.txt",
+        LAYOUT.shard_list("{track}"),
     log:
-        f"{RESULTS}/logs/{{track}}/list_shards.log",
+        LAYOUT.log("{track}", "list_shards"),
     conda:
         "../envs/workflow.yaml"
     params:
         patterns=lambda wildcards: config["tracks"][wildcards.track]["inputs"],
-        # Not in the command: another set of files that the same patterns match makes the list anew.
-        names=lambda wildcards: list(SHARDS[wildcards.track]),
     message:
         "Listing the shards of {wildcards.track}"
     shell:

@@ -1,37 +1,35 @@
 # Merge all shards of a selection into the file the trainer reads.
 #
-# needs  the list and the samples of all shards, the models' receipts, stats and score cache (for the
-#        manifest)
+# needs  the list and samples of all shards; the models' receipts, stats and score cache (manifest)
 # makes  {results}/{track}/{selection}/..._with_seeks.jsonl and its manifest
-
-
-from livecc.release import release_configuration
 
 
 rule merge_samples:
     input:
-        shards=f"{RESULTS}/{{track}}/shards.txt",
+        shards=LAYOUT.shard_list("{track}"),
         packs=lambda wildcards: pack_files(wildcards.track, wildcards.selection),
         receipts=lambda wildcards: [ancient(path) for _, path in manifest_receipts(wildcards.track)],
+        settings=lambda wildcards: if_made_differently(
+            DISK.manifest(wildcards.track, wildcards.selection), merged_with(wildcards)
+        ),
     output:
-        merged=merged_file("{track}", "{selection}"),
-        manifest=f"{merged_file('{track}', '{selection}')}.manifest.json",
+        merged=LAYOUT.merged("{track}", "{selection}"),
+        manifest=LAYOUT.manifest("{track}", "{selection}"),
     log:
-        f"{RESULTS}/logs/{{track}}/merge_samples/{{selection}}.log",
+        LAYOUT.log("{track}", MERGE_SAMPLES.name, "{selection}"),
     conda:
         "../envs/workflow.yaml"
-    threads: threads_for("merge_samples")
+    threads: threads_for(MERGE_SAMPLES)
     resources:
-        **{**resources_for("merge_samples"), "runtime": minutes_to_copy("merge_samples")},
+        **{**resources_for(MERGE_SAMPLES), "runtime": minutes_to_copy(MERGE_SAMPLES)},
     params:
-        folder=f"{RESULTS}/{{track}}/{{selection}}/samples",
-        stats=f"{RESULTS}/{{track}}/stats",
-        configuration=lambda wildcards: commands.as_json(
-            release_configuration(
-                config, wildcards.track, STAGES[wildcards.track], wildcards.selection
-            )
+        folder=DISK.samples_folder("{track}", "{selection}"),
+        stats=DISK.stats_folder("{track}"),
+        configuration=lambda wildcards: as_json(
+            release_configuration(config, wildcards.track, wildcards.selection)
         ),
         flags=manifest_flags,
+        made_with=lambda wildcards: merged_with(wildcards),
     message:
         "Merging {wildcards.selection} of {wildcards.track}"
     shell:
@@ -39,5 +37,6 @@ rule merge_samples:
         " --track {wildcards.track} --selection {wildcards.selection:q}"
         " --shards {input.shards:q} --samples {params.folder:q} --stats {params.stats:q}"
         " --configuration {params.configuration:q} {params.flags:q}"
-        f" {cache_flag()}"
-        " --output {output.merged:q} --manifest {output.manifest:q} > {log:q} 2>&1"
+        f" {cache_flag()}{external_flag()}"
+        " --output {output.merged:q} --manifest {output.manifest:q}"
+        " --made-with={params.made_with} > {log:q} 2>&1"

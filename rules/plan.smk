@@ -1,17 +1,17 @@
-# What a run would do, before it does it.
+# The plan of a run.
 #
 #   snakemake --configfile my.yaml --cores 1 plan
 #
-# needs  the configuration and what is there of results
+# needs  the configuration and existing results
 # makes  {results}/plan.json
 
 import os
 
 from snakemake.logging import logger
 
-from livecc import plan as plans
+from livecc.planning import plan as plans
 
-# The nested dry run writes down its jobs.
+# The nested dry run records its jobs.
 if plans.JOBS_VARIABLE in os.environ and workflow.is_main_process:
     logger.addHandler(plans.JobRecorder(Path(os.environ[plans.JOBS_VARIABLE])))
 
@@ -20,15 +20,15 @@ localrules:
     plan,
 
 
-# It has no output: a plan is of this moment.
+# No output, so that it always runs: plans become outdated.
 rule plan:
     log:
-        f"{RESULTS}/logs/plan.log",
+        LAYOUT.log("plan"),
     conda:
         "../envs/workflow.yaml"
     params:
         config=literal(json.dumps(config)),
-        output=literal(f"{RESULTS}/plan.json"),
+        output=literal(DISK.plan),
     message:
         "Planning"
     shell:

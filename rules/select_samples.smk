@@ -1,51 +1,51 @@
-# Decide by a selection's thresholds, and write the clips it keeps as samples. No model runs here.
+# Apply a selection's thresholds and write the kept clips as samples. No model runs here.
 #
 # needs  the list of shards, transcripts, clips, all scores
-# makes  for each shard {results}/{track}/{selection}/decisions (every clip: kept or not, by which
+# makes  for each shard {results}/{track}/{selection}/decisions (per clip: kept or not, by which
 #        rule, why), samples (sorted by video and time), counts; and packs/{pack}.json
 #
-# A job takes a pack of shards, because a shard is a tenth of a second of work and a job costs more
-# than that to start, on a cluster much more. Snakemake knows the pack's file only, which is written
-# when all files of its shards are. Packs are cut from the sorted names, so that another list of
-# shards makes all of them again: a file of an earlier list says nothing of what its shards have now.
+# A job handles a pack of shards, because a shard is a tenth of a second of work and starting a job
+# takes longer, especially on a cluster. Snakemake tracks only the pack's file, which is written
+# after all files of its shards. Packs are slices of the sorted names, so a changed list of shards
+# reruns all of them: pack files of an earlier list do not describe the current shards.
 
 
 rule select_samples:
     input:
-        shards=f"{RESULTS}/{{track}}/shards.txt",
-        transcripts=lambda wildcards: packed(wildcards, "transcripts/{shard}.jsonl.zst"),
-        clips=lambda wildcards: packed(wildcards, "clips/{shard}.parquet"),
+        shards=LAYOUT.shard_list("{track}"),
+        transcripts=lambda wildcards: packed(wildcards, lambda files: files.transcripts),
+        clips=lambda wildcards: packed(wildcards, lambda files: files.clips),
         scores=lambda wildcards: [
             table
             for stage in STAGES[wildcards.track]
-            for table in packed(wildcards, f"scores/{stage}/{{shard}}.parquet")
+            for table in packed(wildcards, lambda files: files.scores(stage.name))
         ],
+        settings=lambda wildcards: if_made_differently(
+            DISK.pack(wildcards.track, wildcards.selection, wildcards.pack),
+            selected_with(wildcards),
+        ),
     output:
-        f"{RESULTS}/{{track}}/{{selection}}/packs/{{pack}}.json",
+        LAYOUT.pack("{track}", "{selection}", "{pack}"),
     log:
-        f"{RESULTS}/logs/{{track}}/select_samples/{{selection}}/{{pack}}.log",
+        LAYOUT.log("{track}", SELECT_SAMPLES.name, "{selection}", "{pack}"),
     conda:
         "../envs/workflow.yaml"
-    threads: threads_for("select_samples")
+    threads: threads_for(SELECT_SAMPLES)
     resources:
-        **{**resources_for("select_samples"), "runtime": minutes_to_copy("select_samples")},
+        **{**resources_for(SELECT_SAMPLES), "runtime": minutes_to_copy(SELECT_SAMPLES)},
     params:
-        thresholds=lambda wildcards: commands.as_json(
-            configuration.selections(config, wildcards.track)[wildcards.selection]
-        ),
-        gates=lambda wildcards: commands.as_json(
-            configuration.explicit_gates(config, wildcards.track)
-        ),
-        stages=lambda wildcards: [f"--stage={stage}" for stage in STAGES[wildcards.track]],
-        shards=lambda wildcards: [
-            f"--shard={shard}" for shard in PACKS[wildcards.track][wildcards.pack]
-        ],
-        version=VERSIONS["select_samples"],
+        thresholds=lambda wildcards: selection_params(wildcards)["thresholds"],
+        gates=lambda wildcards: selection_params(wildcards)["gates"],
+        flags=lambda wildcards: selection_params(wildcards)["flags"],
+        shards=lambda wildcards: selection_params(wildcards)["shards"],
+        version=SELECT_SAMPLES.version_in(config["mode"]),
+        made_with=lambda wildcards: selected_with(wildcards),
     message:
         "Selecting {wildcards.selection}: {wildcards.track}, pack {wildcards.pack}"
     shell:
         f"{script('select_samples')} --results {shlex.quote(RESULTS)}"
         " --track {wildcards.track} --selection {wildcards.selection}"
-        " {params.shards:q} {params.stages:q}"
+        " {params.shards:q} {params.flags:q}"
+        f"{external_flag()}"
         " --thresholds {params.thresholds:q} --gates {params.gates:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --output {output:q} --made-with={params.made_with} > {log:q} 2>&1"

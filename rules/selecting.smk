@@ -1,46 +1,75 @@
-# What select_samples and merge_samples are made of: packs of shards, flags of the manifest.
+# Shared by select_samples, merge_samples and check_samples: packs of shards, flags.
 #
 # needs  rules/common.smk
 # makes  no file
 
-from livecc.shard_files import packs
-from livecc.software import STAGE_PACKAGES
+from livecc.formats.layout import packs
+from livecc.stages.tracks import CHECK_SAMPLES, MERGE_SAMPLES, SELECT_SAMPLES
 
 PACKS = {track: packs(SHARDS[track]) for track in TRACKS}
 
 
-def packed(wildcards, template):
-    """The files that `template` names, for each shard of a pack."""
-    return expand(
-        f"{RESULTS}/{wildcards.track}/{template}", shard=PACKS[wildcards.track][wildcards.pack]
-    )
+def packed(wildcards, path_of):
+    """The file that `path_of` returns for each shard of a pack."""
+    names = PACKS[wildcards.track][wildcards.pack]
+    return [path_of(LAYOUT.shard(wildcards.track, name)) for name in names]
 
 
 def pack_files(track, selection):
-    """What the jobs of a selection say they have done."""
-    return [f"{RESULTS}/{track}/{selection}/packs/{pack}.json" for pack in PACKS[track]]
+    """The pack files of a selection's jobs."""
+    return [LAYOUT.pack(track, selection, pack) for pack in PACKS[track]]
+
+
+def prefix_flags(track):
+    """--video-prefix, if the track has one."""
+    prefix = config["tracks"][track]["video_prefix"]
+    return [f"--video-prefix={prefix}"] if prefix else []
+
+
+def sample_flags(track):
+    """The form of a track's samples; in paper mode like the published set, without categories."""
+    paper = config["mode"] == "paper" and track == "pretrain"
+    return [*prefix_flags(track), *(["--without-category"] if paper else [])]
 
 
 def minutes_to_copy(stage):
-    """Minutes of a job that hardly more than copies: as configured, for up to 1 GB of input."""
-    minutes = config["resources"][stage]["runtime"]
+    """Minutes of an I/O-bound job: the configured ones up to 1 GB of input, more above."""
+    minutes = config["resources"][stage.name]["runtime"]
     return lambda wildcards, input, attempt: round(minutes * max(1, input.size_mb / 1000) * attempt)
 
 
 def manifest_receipts(track):
     """--receipt=USE=FILE for every model of a track, as (use, file) pairs."""
     stages = {*CLIP_STAGES[track], *STAGES[track]}
-    return [(use, receipt(use)) for use in MODELS if use.split(":")[0] in stages]
+    uses = [use.name for use in models_of(config) if use.stage in stages]
+    return [(use, receipt(use)) for use in uses]
 
 
 def cache_flag():
-    """No param: a score cache that was moved changes nothing."""
+    """Not a param, so that moving the score cache does not trigger reruns."""
     return shlex.join(["--cache", CACHE]).replace("{", "{{").replace("}", "}}")
 
 
 def manifest_flags(wildcards, input):
-    """What the manifest says of the scores; quoted in the command."""
+    """The manifest's flags about scores; quoted in the command."""
     track = wildcards.track
-    stages = [name for name in (*CLIP_STAGES[track], *STAGES[track]) if name in STAGE_PACKAGES]
-    receipts = [f"--receipt={use}={path}" for use, path in manifest_receipts(track)]
+    stages = [stage.name for stage in cached_stages(config, track)]
+    receipts = [
+        f"--receipt={use}={DISK.receipt(Path(path).stem)}" for use, path in manifest_receipts(track)
+    ]
     return [f"--stage={stage}" for stage in stages] + receipts
+
+
+def check_flags(wildcards):
+    """What the result depends on."""
+    track = wildcards.track
+    videos = ["--videos", config["tracks"][track]["videos"]]
+    form = [*outside_flags(track), *prefix_flags(track)]
+    return [*option_flags(CHECK_SAMPLES, "number"), *videos, *form]
+
+
+def option_flags(stage, effect):
+    """The flags of a stage's options with an effect ("number" or "pace")."""
+    section = config[stage.name]
+    flags = [flag for flag in stage.options.flags() if flag.effect == effect]
+    return [word for flag in flags for word in flag.write(section[flag.name])]

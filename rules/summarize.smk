@@ -1,6 +1,6 @@
-# What went in, what came out, what was dropped and why.
+# The summary: input, output, and what was dropped and why.
 #
-# needs  stats of every job, counts of every selection, the merged files
+# needs  stats of every job, counts of every selection, the merged files and their checks
 # makes  {results}/summary.json, {results}/summary.txt
 
 
@@ -10,7 +10,7 @@ localrules:
 
 rule summarize:
     input:
-        shards=expand(f"{RESULTS}/{{track}}/shards.txt", track=TRACKS),
+        shards=[LAYOUT.shard_list(track) for track in TRACKS],
         stats=[file for track in TRACKS for file in stats_files(track)],
         packs=[
             file
@@ -19,19 +19,24 @@ rule summarize:
             for file in pack_files(track, selection)
         ],
         merged=training_files(),
+        checks=check_files(),
+        settings=lambda wildcards: if_made_differently(DISK.summary_json, summed_up_with()),
     output:
-        json=f"{RESULTS}/summary.json",
-        text=f"{RESULTS}/summary.txt",
+        json=LAYOUT.summary_json,
+        text=LAYOUT.summary_text,
     log:
-        f"{RESULTS}/logs/summarize.log",
+        LAYOUT.log("summarize"),
     conda:
         "../envs/workflow.yaml"
     params:
         layout=literal(summary_layout()),
         results=lambda wildcards, output: Path(output.json).parent,
+        made_with=summed_up_with(),
     message:
         "Summing up"
     shell:
         f"{script('summarize')}"
         " --results {params.results:q} --layout {params.layout:q}"
-        " --json {output.json:q} --text {output.text:q} > {log:q} 2>&1"
+        f"{external_flag()}"
+        " --json {output.json:q} --text {output.text:q}"
+        " --made-with={params.made_with} > {log:q} 2>&1"

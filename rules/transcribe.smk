@@ -1,28 +1,33 @@
-# B2: what is said in each video, word by word, with times.
+# B2: transcribe each video, with word times.
 #
-# needs  records of the SFT track, the videos themselves, the models' receipts
+# needs  records of the SFT track, the videos, the models' receipts
 # makes  {results}/sft/transcripts
+
+TRANSCRIBE = CATALOGUE.stages["transcribe"]
 
 
 rule transcribe:
     input:
-        records=f"{RESULTS}/sft/records/{{shard}}.parquet",
-        receipt=receipt("transcribe"),
-        align=receipt("transcribe:align"),
+        **receipts_for(TRANSCRIBE),
+        **settings_of(TRANSCRIBE),
+        records=ANY.records,
     output:
-        transcripts=f"{RESULTS}/sft/transcripts/{{shard}}.jsonl.zst",
-        stats=f"{RESULTS}/sft/stats/transcribe/{{shard}}.json",
+        transcripts=ANY.transcripts,
+        stats=ANY.stats(TRANSCRIBE.name),
     log:
-        f"{RESULTS}/logs/sft/transcribe/{{shard}}.log",
+        LAYOUT.log("{track}", TRANSCRIBE.name, "{shard}"),
+    wildcard_constraints:
+        track=tracks_of(TRANSCRIBE),
     conda:
-        f"../envs/{'whisperx' if config['transcribe']['engine'] == 'whisperx' else 'asr'}.yaml"
-    threads: threads_for("transcribe")
+        conda_of(TRANSCRIBE)
+    threads: threads_for(TRANSCRIBE)
     resources:
-        **resources_for("transcribe"),
+        **resources_for(TRANSCRIBE),
     params:
-        **score_params("transcribe"),
-        align_model=model_param("transcribe:align"),
+        **score_params(TRANSCRIBE),
+        replaces=stats_of_alternative(TRANSCRIBE),
     message:
-        "Transcribing: {wildcards.shard}"
+        f"{TRANSCRIBE.says}: {{wildcards.track}}/{{wildcards.shard}}"
     shell:
-        score_shell("transcribe", "asr", "sft", "--transcripts {output.transcripts:q}")
+        SCORE_SHELL + " --output {output.transcripts:q} > {log:q} 2>&1"
+        " && rm -f {params.replaces:q}"

@@ -3,13 +3,11 @@
 
 import argparse
 import logging
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from livecc import cli, models
-from livecc.files import write_json
+from livecc import cli
+from livecc.files.atomic import write_json
+from livecc.models import fetch as models
 
 
 def main(options: argparse.Namespace) -> None:
@@ -18,19 +16,19 @@ def main(options: argparse.Namespace) -> None:
     except models.MissingModelError as error:
         if not options.optional:
             raise
-        receipt = models.missing_receipt(options.model, error)
+        receipt = models.missing_receipt(options.model, error, options.models_folder)
         logging.getLogger(__name__).warning("%s", error)
     write_json(options.output, receipt)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help="a name of models.yaml, a folder, or owner/name[@revision]")
+    parser.add_argument("model", help="a name in models.yaml, a folder, or owner/name[@revision]")
     parser.add_argument("--models-folder", type=Path, default=Path("models"))
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="the receipt")
     parser.add_argument(
         "--optional",
         action="store_true",
-        help="a model that cannot be had is no error: its receipt says so",
+        help="record an unavailable model in its receipt instead of failing",
     )
     cli.run(main, parser)

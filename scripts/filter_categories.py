@@ -1,28 +1,33 @@
 #!/usr/bin/env python3
-"""List the records of one shard of the SFT track, and which of them go on, by category."""
+"""List the records of one shard of the SFT track, and filter them by category."""
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from livecc import cli, filter_categories
-from livecc.files import write_json
+from livecc import cli
+from livecc.files.atomic import write_json
+from livecc.stages.filter_categories import shard
+from livecc.stages.filter_categories.declaration import STAGE, Options
 
 
 def main(options: argparse.Namespace) -> None:
-    counts = filter_categories.run(options.input, options.records, options.category)
-    write_json(options.stats, {"stage": "filter_categories", "shard": options.shard, **counts})
+    counts = shard.run(
+        *(options.input, options.records, options.category),
+        mode=options.mode,
+        outside=options.videos_outside,
+    )
+    told = {"stage": STAGE.name, "shard": options.shard, "made_with": options.made_with}
+    write_json(options.stats, {**told, **counts})
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("input", type=Path, help="JSON lines of videos")
     parser.add_argument("--shard", required=True, help="name of the shard, for messages")
-    parser.add_argument(
-        "--category", action="append", help="a category to keep; may be repeated (default: all)"
-    )
+    parser.add_argument("--mode", default="default", choices=["default", "paper"])
+    Options.add_to(parser)
+    cli.add_videos_outside(parser)
     parser.add_argument("--records", required=True, type=Path, metavar="PARQUET")
     parser.add_argument("--stats", required=True, type=Path, metavar="JSON")
+    cli.add_made_with(parser)
     cli.run(main, parser)

@@ -1,21 +1,19 @@
 #!/usr/bin/env python3
-"""Take the transcripts of one shard from its input lines, instead of transcribing."""
+"""Read the transcripts of one shard from its input lines, instead of transcribing."""
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from livecc import cli, import_transcripts
-from livecc.files import write_json
+from livecc import cli
+from livecc.files.atomic import write_json
+from livecc.stages.import_transcripts import shard
+from livecc.stages.import_transcripts.declaration import STAGE
 
 
 def main(options: argparse.Namespace) -> None:
-    counts = import_transcripts.run(
-        options.input, options.records, options.transcripts, options.mode
-    )
-    write_json(options.stats, {"stage": "import_transcripts", "shard": options.shard, **counts})
+    counts = shard.run(options.input, options.records, options.transcripts, options.mode)
+    told = {"stage": STAGE.name, "shard": options.shard, "made_with": options.made_with}
+    write_json(options.stats, {**told, **counts})
 
 
 if __name__ == "__main__":
@@ -26,4 +24,5 @@ if __name__ == "__main__":
     parser.add_argument("--records", required=True, type=Path, metavar="PARQUET")
     parser.add_argument("--transcripts", required=True, type=Path, metavar="JSONL")
     parser.add_argument("--stats", required=True, type=Path, metavar="JSON")
+    cli.add_made_with(parser)
     cli.run(main, parser)

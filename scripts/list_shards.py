@@ -1,21 +1,19 @@
 #!/usr/bin/env python3
-"""List the shards of a track, and remove what was selected of shards that are gone."""
+"""List the shards of a track, and remove the selections of shards that no longer exist."""
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from livecc import cli
-from livecc.config import find_shards
-from livecc.shard_list import write_shard_list
+from livecc.configuration import find_shards
+from livecc.formats.shard_list import write_shard_list
+from livecc.terminal import count, say
 
 
 def main(options: argparse.Namespace) -> None:
     names = list(find_shards(options.patterns, "PATTERN"))
     write_shard_list(options.output, names)
-    print(f"{options.output}: {len(names)} shards")
+    say(f"{options.output}: {count(len(names), 'shard')}")
 
 
 if __name__ == "__main__":
@@ -28,6 +26,6 @@ if __name__ == "__main__":
         required=True,
         type=Path,
         metavar="TXT",
-        help="names of the shards, by line; selections beside it lose those that are not named",
+        help="names of the shards, one per line; selections next to it lose unlisted shards",
     )
     cli.run(main, parser)

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Merge the samples of all shards into one file with seeks, and say in a manifest what made it."""
+"""Merge the samples of all shards into one file with seeks, and write its manifest."""
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from livecc import cli
-from livecc.files import write_json
-from livecc.merge_samples import merge
-from livecc.release import manifest
+from livecc.files.atomic import write_json
+from livecc.sections import json_object
+from livecc.selecting.manifest import manifest
+from livecc.selecting.merge_samples import merge
+from livecc.stages.catalogue import catalogue_for
+from livecc.stages.job_spec import named_path, track_name
+from livecc.terminal import count, say
 
 
 def main(options: argparse.Namespace) -> None:
@@ -25,39 +26,42 @@ def main(options: argparse.Namespace) -> None:
         receipts=dict(options.receipt),
         stats=options.stats,
         stages=options.stage,
+        catalogue=catalogue_for(options.external, *options.stage, tracks=(options.track,)),
         shards=shards,
         cache=options.cache,
     )
-    write_json(options.manifest, released)
-    print(f"{options.output}: {merged.samples} samples")
+    write_json(options.manifest, {**released, "made_with": options.made_with})
+    say(f"{options.output}: {count(merged.samples, 'sample')}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--track", required=True, choices=["pretrain", "sft"])
+    parser.add_argument("--track", required=True, type=track_name)
     parser.add_argument("--selection", required=True)
-    parser.add_argument("--shards", required=True, type=Path, help="names of the shards, by line")
+    parser.add_argument("--shards", required=True, type=Path, help="shard names, one per line")
     parser.add_argument("--samples", required=True, type=Path, help="folder of their samples")
     parser.add_argument("--stats", required=True, type=Path, help="folder of the stages' stats")
     parser.add_argument(
-        "--stage", action="append", default=[], help="one with a score cache; may be repeated"
+        "--stage", action="append", default=[], help="a stage with a score cache; may be repeated"
     )
     parser.add_argument("--cache", required=True, type=Path, help="root of the score cache")
     parser.add_argument(
         "--configuration",
         required=True,
-        type=cli.json_object,
+        type=json_object,
         metavar="JSON",
-        help="what of the configuration is told in the manifest",
+        help="part of the configuration to record in the manifest",
     )
     parser.add_argument(
         "--receipt",
         action="append",
         default=[],
-        type=cli.named_path,
+        type=named_path,
         metavar="USE=FILE",
         help="receipt of a model; may be repeated",
     )
+    cli.add_external(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="JSONL")
     parser.add_argument("--manifest", required=True, type=Path, metavar="JSON")
+    cli.add_made_with(parser)
     cli.run(main, parser)

@@ -1,40 +1,25 @@
 #!/usr/bin/env python3
-"""Print what a run would do: jobs, items, hours and reasons, stage by stage."""
+"""Print what a run would do: jobs, items, hours and reasons of each stage.
+
+The rule `plan` runs this; users run `livecc plan`.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from livecc import cli
-from livecc import config as configuration
-from livecc.files import write_json
-from livecc.plan import make_plan, render, to_json
-
-
-def main(options: argparse.Namespace) -> None:
-    config = options.config or configuration.load(options.configfile)
-    plans = make_plan(config)
-    if options.output:
-        write_json(options.output, to_json(plans))
-    print(render(plans))
-
+from livecc.commands import renamed
+from livecc.commands.plan import show_plan
+from livecc.sections import json_object
 
 if __name__ == "__main__":
+    # Until this release, users called this script with --configfile.
+    if any(word.startswith("--configfile") for word in sys.argv[1:]):
+        renamed("plan")
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="Run it in the folder in which Snakemake runs."
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--configfile",
-        nargs="+",
-        default=[],
-        type=Path,
-        metavar="YAML",
-        help="configuration files, laid upon the defaults in this order",
-    )
-    parser.add_argument(
-        "--config", type=cli.json_object, metavar="JSON", help="the whole configuration instead"
-    )
-    parser.add_argument("--output", type=Path, metavar="JSON", help="write the plan here, too")
-    cli.run(main, parser)
+    parser.add_argument("--config", required=True, type=json_object, metavar="JSON")
+    parser.add_argument("--output", type=Path, metavar="JSON", help="also write the plan here")
+    cli.run(lambda options: show_plan(options.config, options.output), parser)

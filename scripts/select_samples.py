@@ -1,33 +1,38 @@
 #!/usr/bin/env python3
-"""Decide which clips of some shards a selection keeps, and write them as samples."""
+"""Decide which clips of the given shards a selection keeps, and write them as samples."""
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from livecc import cli
-from livecc.select_samples import select_pack
+from livecc.formats.layout import Layout
+from livecc.formats.samples import SampleForm
+from livecc.sections import json_object
+from livecc.selecting.select_samples import select_pack
+from livecc.stages.catalogue import catalogue_for
+from livecc.stages.job_spec import track_name
 
 
 def main(options: argparse.Namespace) -> None:
+    catalogue = catalogue_for(options.external, *options.stage, tracks=(options.track,))
     select_pack(
-        track=options.track,
+        track=catalogue.tracks[options.track],
         thresholds=options.thresholds,
         gates=options.gates,
-        stages=options.stage,
-        folder=options.results / options.track,
+        stages=[catalogue.score_stage(name) for name in options.stage],
+        layout=Layout(options.results),
         selection=options.selection,
         shards=options.shard,
         output=options.output,
+        made_with=options.made_with,
+        form=SampleForm(options.video_prefix, with_category=not options.without_category),
     )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", required=True, type=Path, metavar="FOLDER")
-    parser.add_argument("--track", required=True, choices=["pretrain", "sft"])
+    parser.add_argument("--results", required=True, metavar="FOLDER")
+    parser.add_argument("--track", required=True, type=track_name)
     parser.add_argument("--selection", required=True, help="name of its folder in the results")
     parser.add_argument(
         "--shard", required=True, action="append", metavar="NAME", help="may be repeated"
@@ -36,16 +41,24 @@ if __name__ == "__main__":
         "--stage",
         action="append",
         default=[],
-        help="a stage that has scored, in the order of the stages; may be repeated",
+        help="a finished score stage, in the order of the stages; may be repeated",
     )
-    parser.add_argument("--thresholds", required=True, type=cli.json_object, metavar="JSON")
+    cli.add_external(parser)
+    parser.add_argument("--thresholds", required=True, type=json_object, metavar="JSON")
     parser.add_argument(
         "--gates",
         default={},
-        type=cli.json_object,
+        type=json_object,
         metavar="JSON",
-        help="stage to gate: scores outside it are passed over",
+        help="gate of each stage: scores outside it are ignored",
     )
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="what was done")
+    parser.add_argument(
+        "--video-prefix", default="", help="what to write before each path (default: nothing)"
+    )
+    parser.add_argument(
+        "--without-category", action="store_true", help="samples do not tell the category"
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="report")
+    cli.add_made_with(parser)
     cli.spare_pandas()
     cli.run(main, parser)

@@ -8,10 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from livecc import models
 from livecc.errors import LiveccError
+from livecc.models import fetch as models
+from tests.support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+# What tests start finds this checkout, whichever one is installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])
+)
+# Nor are they part of the `make` that runs these tests, whose flags and overrides they would take.
+for _name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"):
+    os.environ.pop(_name, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a time limit of their own are the long ones; last, one would keep all waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
 @pytest.fixture(autouse=True)

@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 
 from livecc import __version__, software
-from livecc.config import STAGE_RULE
+from livecc.stages.tracks import MERGE_SAMPLES
+from tests.support.built_in import CATALOGUE, STAGES
 
 
-def test_every_score_stage_names_its_packages() -> None:
-    assert {*STAGE_RULE, "transcribe", "merge_samples"} == set(software.STAGE_PACKAGES)
+def test_every_stage_with_a_cache_names_its_packages() -> None:
+    for stage in [*CATALOGUE.cached_stages, MERGE_SAMPLES]:
+        assert stage.packages, stage.name
 
 
 def test_versions_are_those_installed() -> None:
-    versions = software.versions_of("score_lm_loss")
+    versions = software.versions_of(STAGES["score_lm_loss"].packages)
     assert versions["torch"] == metadata.version("torch")
     assert list(versions) == sorted(versions)
-    assert set(software.versions_of("unknown")) == {"python", "numpy"}
+    assert set(software.versions_of(("no-such-package",))) == {"python", "numpy"}
 
 
 def git(folder: Path, *arguments: str) -> str:

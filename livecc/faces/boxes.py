@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 def iou(boxes: np.ndarray, others: np.ndarray, border: float = 0.0) -> np.ndarray:
     """Intersection over union of every box with every other, float32 [len(boxes), len(others)].
 
-    `border` is added to every width and height: 1 for detectors whose coordinates name the first
-    and last pixel inside the box, 0 for coordinates on a continuous plane.
+    `border` is added to every width and height: 1 for detectors whose coordinates are those of the
+    first and last pixel inside the box, 0 for continuous coordinates.
     """
     import numpy as np
 
@@ -33,10 +33,10 @@ def _areas(boxes: np.ndarray, border: float) -> np.ndarray:
 def suppress(
     boxes: np.ndarray, scores: np.ndarray, threshold: float, border: float = 0.0
 ) -> np.ndarray:
-    """Greedy non-maximum suppression; the indices of the boxes that stay, best score first.
+    """Greedy non-maximum suppression; returns the indices of kept boxes, best score first.
 
-    A box goes when its overlap with a better one that stays is above `threshold`. Of equal scores
-    the earlier box is the better one.
+    A box is dropped if its overlap with a better kept one is above `threshold`. On ties, the
+    earlier box is kept.
     """
     import numpy as np
 

@@ -1,67 +1,26 @@
-"""What the detectors share: the interface, loading by name, padding, batches and suppression."""
+"""Shared by the detectors: the interface, padding, batches and suppression."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from livecc.errors import LiveccError
 from livecc.faces.boxes import suppress
-from livecc.faces.session import open_session
 
 if TYPE_CHECKING:
     import numpy as np
 
 # Every detector here has feature maps down to a 32nd of the input.
 STRIDE = 32
-DETECTORS = ("scrfd", "yunet", "centerface")
-
-
-def load_detector(
-    name: str,
-    model_dir: Path | str,
-    threads: int = 0,
-    *,
-    device: str = "cpu",
-    score_threshold: float | None = None,
-) -> FaceDetector:
-    """The detector called `name` (one of DETECTORS), its weights taken from `model_dir`.
-
-    `model_dir` is the folder that holds the detector's .onnx file (under its known name when there
-    are several), or that file itself. `threads`
-    of the CPU, 0 for all. `score_threshold` replaces the detector's default. Raises LiveccError for
-    an unknown name, and for weights that are missing or broken.
-    """
-    from livecc.faces.centerface import CenterFace
-    from livecc.faces.scrfd import Scrfd
-    from livecc.faces.yunet import YuNet
-
-    classes: dict[str, type[FaceDetector]] = {
-        "scrfd": Scrfd,
-        "yunet": YuNet,
-        "centerface": CenterFace,
-    }
-    if name not in classes:
-        raise LiveccError(f"face detector {name!r}: must be one of {', '.join(DETECTORS)}")
-    kind = classes[name]
-    path = Path(model_dir)
-    if path.is_dir():
-        graphs = list(path.glob("*.onnx"))
-        named = path / kind.file_name
-        # Releases name their file by size or date: the only one there is the detector.
-        path = graphs[0] if len(graphs) == 1 else named
-    if not path.is_file():
-        raise LiveccError(f"{path}: the weights of the face detector {name} are not there")
-    return kind(open_session(path, threads, device, kind.outputs), score_threshold)
 
 
 class FaceDetector(ABC):
-    """Finds the faces in frames. `score_threshold` is the least score of a face, in [0, 1]."""
+    """Finds the faces in frames. `score_threshold` is the minimum score of a face, in [0, 1]."""
 
     file_name: ClassVar[str]
-    #: How many of the graph's outputs are used: the first.
+    #: Number of graph outputs in use, from the first.
     outputs: ClassVar[int]
     default_score_threshold: ClassVar[float]
     nms_threshold: ClassVar[float]
@@ -102,7 +61,7 @@ class FaceDetector(ABC):
     def _candidates(
         self, outputs: list[np.ndarray], size: tuple[int, int]
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Decode the outputs for frames of `size` (H, W), one feature map after the other.
+        """Decode the outputs for frames of `size` (H, W), feature map by feature map.
 
         Yields (frame, boxes, scores) of the candidates at or above the score threshold: int [m],
         float32 [m, 4] and float32 [m].

@@ -1,4 +1,4 @@
-"""Where the cells of a detector's feature map lie in its input."""
+"""Positions of a detector's feature map cells in its input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def cells(size: tuple[int, int], stride: int, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """x and y in pixels, float32, of the upper left corner of each `cell`, numbered row by row.
+    """x and y in pixels, float32, of the upper left corner of each `cell`, numbered by rows.
 
     `size` (height, width) of the input must be divisible by `stride`.
     """

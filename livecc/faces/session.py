@@ -1,8 +1,8 @@
-"""onnxruntime sessions of detector graphs, for any number of frames of any size at a time.
+"""onnxruntime sessions of detector graphs, for batches of any number and size of frames.
 
-Detectors are published with fixed sizes written into the graph (CenterFace: 10 frames of 32 x 32)
-or with the batch dimension squeezed away (SCRFD). The convolutions do not care, so the declared
-shapes are freed and the final Squeeze nodes are left out before the session is made.
+Detectors are published with fixed shapes in the graph (CenterFace: 10 frames of 32 x 32) or with
+the batch dimension squeezed away (SCRFD). Convolutions work for any shape, so the declared shapes
+are made dynamic and the final Squeeze nodes removed before the session is created.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _SYMBOLS = ("batch", "channels", "height", "width")
 def open_session(path: Path, threads: int, device: str, outputs: int) -> Any:
     """An `onnxruntime.InferenceSession` whose one input is float32 [batch, 3, height, width].
 
-    The graph's first `outputs` outputs are made; what only the others need is not computed (key
-    points are a sixth of SCRFD's work). `threads`: of the CPU, 0 for all; `device`: "cpu", "cuda"
-    or "cuda:<index>". Raises LiveccError when the file is no such model or the device is not there.
+    Only the graph's first `outputs` outputs are computed (key points are a sixth of SCRFD's work).
+    `threads`: CPU threads, 0 for all; `device`: "cpu", "cuda" or "cuda:<index>". Raises LiveccError
+    when the file is not such a model or the device is unavailable.
     """
     import onnxruntime
 
@@ -28,7 +28,7 @@ def open_session(path: Path, threads: int, device: str, outputs: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: the graph's own shapes no longer hold
-    # Idle threads that spin would take the cores from the decoding processes.
+    # Idle spinning threads would take the cores from the decoding processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     model = _freed(path, outputs)
     try:
@@ -47,14 +47,14 @@ def _providers(device: str) -> list[Any]:
         raise LiveccError(f"device {device!r}: must be cpu, cuda or cuda:<index>")
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise LiveccError(
-            f"device {device!r}: this onnxruntime has no CUDA; install onnxruntime-gpu in place of"
-            " onnxruntime, or set the device to cpu"
+            f"device {device!r}: this onnxruntime has no CUDA support; install onnxruntime-gpu "
+            "instead of onnxruntime, or set the device to cpu"
         )
     return [("CUDAExecutionProvider", {"device_id": int(index or 0)}), "CPUExecutionProvider"]
 
 
 def _freed(path: Path, outputs: int) -> bytes:
-    """The serialized graph with free input sizes, and fewer outputs without Squeeze nodes."""
+    """The serialized graph with dynamic input sizes, fewer outputs and no final Squeeze nodes."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -66,8 +66,8 @@ def _freed(path: Path, outputs: int) -> bytes:
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     if len(inputs) != 1 or len(inputs[0].type.tensor_type.shape.dim) != 4:
-        raise LiveccError(f"{path}: not a face detector (it must have one input of four sides)")
-    # Weights that are listed as inputs as well count as variable and cannot be folded.
+        raise LiveccError(f"{path}: not a face detector (it must have one 4-dimensional input)")
+    # Weights that are also listed as inputs count as variable and cannot be folded.
     del graph.input[:]
     graph.input.append(inputs[0])
     for side, (dim, symbol) in enumerate(
@@ -92,9 +92,9 @@ def _freed(path: Path, outputs: int) -> bytes:
 
 
 def _prune(graph: Any) -> None:
-    """Leave out the nodes that no output of the graph needs: onnxruntime would run them."""
+    """Remove nodes that no graph output needs: onnxruntime would run them."""
     needed = {value.name for value in graph.output}
-    # Nodes stand behind those that they need.
+    # Nodes are in topological order.
     for node in reversed(list(graph.node)):
         if needed.isdisjoint(node.output):
             graph.node.remove(node)

@@ -1,1 +1,1 @@
-"""Reading pictures out of video files: sampling, decoding, and decoding ahead in processes."""
+"""Reading frames and audio from media files, and decoding ahead in worker processes."""

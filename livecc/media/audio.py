@@ -1,12 +1,12 @@
-"""The sound of a video or audio file as one channel of samples on the file's own clock.
+"""The audio of a media file as mono samples on the sound's clock (`livecc.media.clock`).
 
-Sample 0 lies at the beginning of the file as a player shows it (the container's start time), so
-that seconds in the sound are seconds in the picture: a track that starts late begins with silence,
-and a hole in it (packets that were lost or cannot be decoded) is silence of the same length.
+Sample 0 is the start of the file as played, so a track that starts late is padded with silence, and
+gaps (lost or undecodable packets) are filled with silence of the same length.
 
-Channels are averaged, whatever their number. Of several audio tracks the one a player would choose
-is read. Everything that can be wrong with a file is an `AudioError` of one sentence; `NoAudioError`
-is a whole file without sound.
+All channels are averaged, except that in default mode a sound whose channels cancel each other (one
+of them is inverted) is that of its first channel. Of several audio tracks, the one a player would
+choose is read. Every problem with a file is an `AudioError` of one sentence; `NoAudioError` means
+an intact file without audio.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livecc.errors import LiveccError
-from livecc.media.truncation import cut_reason
+from livecc.media.clock import Clock, SoundTrack, clock_of
+from livecc.media.container import check_file, decoded, opened
 
 if TYPE_CHECKING:
     import numpy as np
 
 RATE = 16_000
-#: A difference between a frame's time and the end of the frame before it that counts as a hole:
-#: well above the rounding of containers' time stamps (1 ms in Matroska) and below a syllable.
-HOLE_SECONDS = 0.1
-#: A track may end this much before the end that its container states: encoders pad the last frame,
-#: and some containers only estimate.
+#: A track may end this much before the end stated by its container: encoders pad the last frame,
+#: and some containers state an estimate.
 MISSING_SECONDS = 1.0
+#: Samples are collected in pieces of this length, so that a long sound is copied once and in parts.
+PIECE_SECONDS = 60
+#: Channels cancel each other if their mean has less than this share of their mean energy (-26 dB),
+#: in a second of sound. Stereo recordings are far above, even wide ones.
+CANCELLED_ENERGY = 0.0025
 
 
 class AudioError(LiveccError):
-    """The sound of a file cannot be used; the message is the reason to record for it."""
+    """The audio of a file is unusable; the message is the reason to record for it."""
 
 
 class NoAudioError(AudioError):
@@ -42,55 +45,83 @@ class NoAudioError(AudioError):
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """`samples`: float32 [n], mono, full scale 1, `rate` a second from the beginning of the file.
+    """`samples`: float32 [n], mono, full scale 1, `rate` per second from the beginning of the file.
 
-    `stated_seconds` is the end of the track that the container states, None where it states none.
+    `stated_seconds` is the end of the track according to the container, None if not stated.
     """
 
     samples: np.ndarray
     rate: int
     stated_seconds: float | None
+    clock: Clock
 
     @property
     def seconds(self) -> float:
         return len(self.samples) / self.rate
 
 
-def read_audio(path: Path | str, rate: int = RATE) -> Audio:
-    """All of a file's sound at `rate` samples a second.
+def read_audio(path: Path | str, rate: int = RATE, mode: str = "default") -> Audio:
+    """All audio of a file at `rate` samples per second, on the sound's clock.
 
-    Raises AudioError for a file that is missing, no media file, or shorter than its container
-    says, and NoAudioError for one without an audio track.
+    Memory holds the samples once. Raises AudioError for a file that is missing, not a media file,
+    or shorter than its container states, and NoAudioError for one without an audio track.
     """
-    import numpy as np
-
     with _opened(path) as (container, stream):
-        blocks = list(_blocks(container, stream, rate))
-        stated = _stated_seconds(container, stream)
-    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    audio = Audio(samples, rate, stated)
+        clock = clock_of(container)
+        samples = _joined(_blocks(container, stream, rate, mode), PIECE_SECONDS * rate)
+        stated = _stated_seconds(container, stream, clock)
+    audio = Audio(samples, rate, stated, clock)
     if stated is not None and stated - audio.seconds > MISSING_SECONDS:
         raise AudioError(f"the audio is truncated: it has {audio.seconds:.1f} s of {stated:.1f} s")
     return audio
 
 
 def read_audio_spans(
-    path: Path | str, spans: Iterable[tuple[int, int]], rate: int = RATE
+    path: Path | str, spans: Iterable[tuple[int, int]], rate: int = RATE, mode: str = "default"
 ) -> Iterator[np.ndarray]:
     """The samples [first, last) of each span, float32, in one pass over the file.
 
-    `spans` must be sorted by their first sample and may overlap. A span that reaches beyond the end
-    of the sound is shorter, perhaps empty. Held in memory is one span, and as much before its end
-    as the next one begins earlier. Decoding stops with the last span. Raises as `read_audio`.
+    Spans are on the trainer's clock, in samples. They must be sorted by their first sample and may
+    overlap. A span beyond the end of the audio is shortened, possibly to nothing. Memory holds one
+    span and its overlap with the next one. Decoding stops after the last span. Raises like
+    `read_audio`.
     """
     with _opened(path) as (container, stream):
-        window = _Window(_blocks(container, stream, rate))
+        ahead = round(clock_of(container).sound_ahead(mode) * rate)
+        window = _Window(_blocks(container, stream, rate, mode))
         for first, last in spans:
-            yield window.cut(first, last)
+            yield window.cut(first + ahead, last + ahead)
+
+
+def _joined(blocks: Iterable[np.ndarray], piece: int) -> np.ndarray:
+    """The blocks as one array, float32 [n]; they are freed as they are copied.
+
+    Blocks are first joined into pieces of about `piece` samples, because the memory of small blocks
+    is not returned to the system.
+    """
+    import numpy as np
+
+    pieces: list[np.ndarray] = []
+    small: list[np.ndarray] = []
+    waiting = 0
+    for block in blocks:
+        small.append(block)
+        waiting += len(block)
+        if waiting >= piece:
+            pieces.append(np.concatenate(small))
+            small, waiting = [], 0
+    pieces.extend(small)
+    samples = np.empty(sum(map(len, pieces)), np.float32)
+    end = len(samples)
+    while pieces:
+        last = pieces.pop()
+        samples[end - len(last) : end] = last
+        end -= len(last)
+    return samples
 
 
 class _Window:
-    """A part of a stream of blocks that moves forward."""
+    """A forward-moving window of a stream of blocks."""
 
     def __init__(self, blocks: Iterator[np.ndarray]) -> None:
         self._blocks = blocks
@@ -111,12 +142,12 @@ class _Window:
         if not self._held:
             return np.zeros(0, np.float32)
         held = np.concatenate(self._held)
-        # One piece from now on: the next span may overlap this one.
+        # Keep it as one block, because the next span may overlap this one.
         self._held = [held]
         return held[max(0, first - self._start) : max(0, last - self._start)]
 
     def _forget(self, before: int) -> None:
-        """Let go of the blocks that end at or before the sample `before`."""
+        """Drop the blocks that end at or before the sample `before`."""
         while self._held and self._start + len(self._held[0]) <= before:
             self._start += len(self._held.pop(0))
 
@@ -124,86 +155,52 @@ class _Window:
 @contextmanager
 def _opened(path: Path | str) -> Iterator[tuple[Any, Any]]:
     """An open container and its audio stream."""
-    import av
-
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise AudioError("is a folder, not a media file")
-        if path.stat().st_size == 0:
-            raise AudioError("the file is empty")
-        reason = cut_reason(path)
-    except FileNotFoundError:
-        raise AudioError("no such file") from None
-    except OSError as error:
-        raise AudioError(f"cannot be read ({error.strerror})") from None
-    if reason:
-        raise AudioError(reason)
-    try:
-        # An absolute path, because FFmpeg takes `name:rest.mp4` for a network protocol.
-        with av.open(str(path.absolute())) as container:
-            stream = container.streams.best("audio")
-            if stream is None:
-                raise NoAudioError("the file has no audio track")
-            yield container, stream
-    except av.FFmpegError as error:
-        raise AudioError(f"not a media file that can be read ({error.strerror})") from None
+    check_file(path, AudioError, "a media file")
+    with opened(path, AudioError, "not a media file that can be read") as container:
+        stream = container.streams.best("audio")
+        if stream is None:
+            raise NoAudioError("the file has no audio track")
+        yield container, stream
 
 
-def _stated_seconds(container: Any, stream: Any) -> float | None:
-    """Where the track ends, in seconds from the beginning of the file, as the container says.
+def _stated_seconds(container: Any, stream: Any, clock: Clock) -> float | None:
+    """The end of the track on the sound's clock, according to the container.
 
-    A container that states one length for all tracks (Matroska) is believed when it has no picture:
-    a video often outlasts its sound.
+    A common duration of all tracks (Matroska) is used only without a video track, because video is
+    often longer than its audio.
     """
     if stream.duration is not None:
-        begin = (stream.start_time or 0) * stream.time_base - _start(container)
-        return float(begin + stream.duration * stream.time_base)
-    if container.duration is not None and not container.streams.video:
-        return float(container.duration / _microseconds())
-    return None
+        return float(clock.sound - clock.file + stream.duration * stream.time_base)
+    return clock.seconds if not container.streams.video else None
 
 
-def _start(container: Any) -> float:
-    """The container's start time in seconds."""
-    return (container.start_time or 0) / _microseconds()
-
-
-def _microseconds() -> int:
-    import av
-
-    return int(av.time_base)
-
-
-def _blocks(container: Any, stream: Any, rate: int) -> Iterator[np.ndarray]:
-    """Consecutive pieces of the sound, float32 [n], from second 0 of the file."""
+def _blocks(container: Any, stream: Any, rate: int, mode: str) -> Iterator[np.ndarray]:
+    """Consecutive blocks of the audio, float32 [n], from second 0 of the sound's clock."""
     import numpy as np
 
-    begin = _start(container)
-    limit = None if container.duration is None else container.duration / _microseconds()
-    resampler = _Resampler(rate)
-    written = 0  # samples given out
-    early = 0  # samples still to leave out: they lie before the beginning of the file
-    expected: float | None = None  # where the next frame should begin, in seconds
-    for frame in _frames(container, stream):
-        time = None if frame.time is None else frame.time - begin
-        if expected is None:
-            expected = time or 0.0
-            early = max(0, round(-expected * rate))
-            silence = max(0, round(expected * rate))
-        elif time is not None and expected + HOLE_SECONDS < time <= (limit or time):
+    track = SoundTrack(clock_of(container))
+    resampler = _Resampler(rate, _Mixer(rate, mode))
+    written = 0  # samples yielded
+    early = 0  # samples still to skip, before the beginning of the file
+    for frame in decoded(container, stream):
+        first = track.end is None
+        gap = track.add(frame.time, frame.samples / frame.sample_rate)
+        silence = 0
+        if first:
+            early, silence = max(0, round(-gap * rate)), max(0, round(gap * rate))
+        elif gap:
             for block in resampler.flush():
                 written += len(block)
                 yield block
-            expected = time
-            silence = max(0, round(time * rate) - written)
-        else:
-            # Times that jump back, or beyond the end, are wrong: the frames are simply joined.
-            silence = 0
-        if silence:
-            written += silence
-            yield np.zeros(silence, np.float32)
-        expected += frame.samples / frame.sample_rate
+            assert track.end is not None
+            begin = track.end - frame.samples / frame.sample_rate
+            silence = max(0, round(begin * rate) - written)
+        written += silence
+        while silence:
+            # In parts: a jump of the time stamps may be hours long.
+            part = min(silence, PIECE_SECONDS * rate)
+            silence -= part
+            yield np.zeros(part, np.float32)
         for block in resampler.add(frame):
             kept = block[early:]
             early -= len(block) - len(kept)
@@ -212,22 +209,45 @@ def _blocks(container: Any, stream: Any, rate: int) -> Iterator[np.ndarray]:
     yield from resampler.flush()
 
 
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
-    """The decoded frames; damaged packets are passed over."""
-    import av
+class _Mixer:
+    """Mixes channels, float32 [channels, n], down to one, float32 [n].
 
-    for packet in container.demux(stream):
-        try:
-            yield from packet.decode()
-        except av.error.InvalidDataError:
-            continue
+    In default mode it works on a second at a time, and takes the first channel of a second in which
+    the channels cancel each other.
+    """
+
+    def __init__(self, rate: int, mode: str) -> None:
+        self._second = rate
+        self._checks = mode != "paper"
+        self._held: list[np.ndarray] = []
+        self._count = 0
+
+    def add(self, channels: np.ndarray) -> Iterator[np.ndarray]:
+        if not self._checks or len(channels) == 1:
+            yield channels.mean(axis=0)
+            return
+        self._held.append(channels)
+        self._count += channels.shape[1]
+        if self._count >= self._second:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[np.ndarray]:
+        import numpy as np
+
+        if self._held:
+            channels = np.concatenate(self._held, axis=1)
+            self._held, self._count = [], 0
+            mixed = channels.mean(axis=0)
+            each = np.square(channels).mean()
+            yield channels[0] if np.square(mixed).mean() < CANCELLED_ENERGY * each else mixed
 
 
 class _Resampler:
-    """Frames of any format to mono float32 samples at `rate` a second."""
+    """Converts frames of any format to mono float32 samples at `rate` per second."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, mixer: _Mixer) -> None:
         self._rate = rate
+        self._mixer = mixer
         self._kind: tuple[str, str, int] | None = None
         self._resampler: Any = None
 
@@ -236,7 +256,7 @@ class _Resampler:
 
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:
-            # Broadcasts change from stereo to 5.1 and back within a track.
+            # Broadcasts may switch between stereo and 5.1 within a track.
             yield from self.flush()
             self._kind = kind
             self._resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=self._rate)
@@ -244,25 +264,22 @@ class _Resampler:
         yield from self._mono(self._resampler.resample(frame))
 
     def flush(self) -> Iterator[np.ndarray]:
-        """What is still inside the resampler; the next frame begins anew."""
+        """The rest of the resampler's buffer; the next frame starts a new resampler."""
         if self._resampler is not None:
             yield from self._mono(self._resampler.resample(None))
+            yield from self._mixer.flush()
         self._kind = self._resampler = None
 
-    @staticmethod
-    def _mono(frames: Iterable[Any]) -> Iterator[np.ndarray]:
+    def _mono(self, frames: Iterable[Any]) -> Iterator[np.ndarray]:
         for frame in frames:
             if frame.samples:
-                # [channels, n]; the mean weighs every channel alike.
-                yield frame.to_ndarray().mean(axis=0)
+                yield from self._mixer.add(frame.to_ndarray())
 
 
 def container_seconds(path: Path | str) -> float | None:
-    """How long the file is as its container says, picture included; None where it does not say.
+    """The duration of the file according to its container, including video; None if not stated.
 
-    Nothing is decoded. Raises as `read_audio`.
+    Nothing is decoded. Raises like `read_audio`.
     """
     with _opened(path) as (container, _):
-        if container.duration is None:
-            return None
-        return float(container.duration / _microseconds())
+        return clock_of(container).seconds

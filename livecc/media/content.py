@@ -1,4 +1,4 @@
-"""The name of a video file's content, without reading all of it."""
+"""A content key of a video file, from a part of its bytes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _SAMPLE_BYTES = 64 * 1024
 def file_key(path: Path) -> str | None:
     """32 hexadecimal digits from a file's size and its first, middle and last 64 kB.
 
-    A renamed or copied file has the same key. None when there is no such file or it cannot be read.
+    A renamed or copied file has the same key. None when the file is missing or unreadable.
     """
     try:
-        # A pipe would be waited for without end.
+        # Opening a pipe would block forever.
         if not path.is_file():
             return None
         with path.open("rb") as stream:

@@ -1,12 +1,12 @@
-"""Work on files ahead of the model, in processes that may crash or hang.
+"""Preprocessing of files ahead of the model, in worker processes that may crash or hang.
 
-Decoders run native code on whatever people uploaded. Each file is therefore opened in a worker
-process with a time limit: a decoder that crashes or never returns takes only its worker with it,
-the file gets a `Failure`, and a fresh worker goes on with the next one. Results come in the order
-of the items, and at most `ahead` of them exist at any time before the caller takes them.
+Decoders run native code on arbitrary uploads. Each file is therefore opened in a worker process
+with a time limit: a decoder that crashes or hangs only affects its worker, the file gets a
+`Failure`, and a new worker continues with the next file. Results come in the order of the items,
+and at most `ahead` of them are buffered.
 
-Workers are started by `spawn`, so they hold neither the model nor a CUDA context, and they end
-with the process that started them, however it ends.
+Workers are started with `spawn`, so they hold neither the model nor a CUDA context, and they end
+with their parent process, however it ends.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from pebble import ProcessPool
 
+    from livecc.declaration import Setup
+
 START_SECONDS = 120
 PARENT_CHECK_SECONDS = 0.5
 
@@ -42,12 +44,35 @@ Result = TypeVar("Result")
 class Failure:
     """Why an item has no result.
 
-    `transient`: another try might have one, because it was not the file alone that failed (a time
-    limit, a worker that was killed).
+    `transient`: another try may succeed, because the file is not the only possible cause (a time
+    limit, a killed worker).
     """
 
     reason: str
     transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """How an engine reads files; nothing here changes a result.
+
+    `workers` processes read ahead of the model, with `threads` threads each (0: the decoder
+    chooses). A file that takes longer than `timeout_seconds` fails. At most `ahead` decoded files
+    wait in memory, in addition to those being processed (0: the engine chooses).
+    """
+
+    workers: int = 1
+    threads: int = 1
+    timeout_seconds: float = 120.0
+    ahead: int = 0
+
+    @classmethod
+    def of(cls, setup: Setup) -> DecodeOptions:
+        """One core is left to the model."""
+        return cls(
+            workers=max(1, setup.threads - 1),
+            timeout_seconds=setup.options["decode_timeout_seconds"],
+        )
 
 
 def decode_ahead(
@@ -60,10 +85,10 @@ def decode_ahead(
     ahead: int = 8,
     threads: int = 0,
 ) -> Generator[tuple[Key, Frames | Failure], None, None]:
-    """Yield (key, `count` sampled frames or the reason why not) for every (key, path), in order.
+    """Yield (key, `count` sampled frames or a Failure) for every (key, path), in order.
 
-    `threads` is the number of decoding threads in each worker, 0 lets the decoder choose; the
-    other parameters are those of `work_ahead`.
+    `threads` is the number of decoding threads per worker; 0 lets the decoder choose. The other
+    parameters are those of `work_ahead`.
     """
     task = _ReadFrames(count, resize, threads)
     return work_ahead(task, items, workers=workers, timeout_seconds=timeout_seconds, ahead=ahead)
@@ -90,11 +115,11 @@ def work_ahead(
 ) -> Generator[tuple[Key, Result | Failure], None, None]:
     """Yield (key, `task(argument)` or a Failure) for every (key, argument), in order.
 
-    `task` and everything that crosses must be picklable. `items` is read only as far as `ahead`
-    results not yet taken. A LiveccError, or any other exception of `task`, becomes the item's
-    reason; ImportError is raised, because then the installation is broken and not the item.
-    `timeout_seconds` counts from when a worker begins the item; `warm_up` imports what the tasks
-    need before the first one (by default the decoders of pictures).
+    `task`, arguments and results must be picklable. `items` is read only up to `ahead` unconsumed
+    results. A LiveccError or any other exception of `task` becomes the item's reason; ImportError
+    is raised, because it means that the installation is broken, not the item. `timeout_seconds`
+    counts from the start of an item in a worker. `warm_up` imports what the tasks need, before the
+    first one (by default the video decoders).
 
     Raises LiveccError when the workers cannot be started.
     """
@@ -127,7 +152,7 @@ def work_ahead(
 
 
 def _check_workers_start(pool: ProcessPool, warm_up: Callable[[], object]) -> None:
-    """Fail at once, with a reason, when workers cannot start: otherwise every item would fail."""
+    """Fail early, with a reason, if workers cannot start: otherwise every item would fail."""
     future = pool.schedule(warm_up, timeout=START_SECONDS)
     outcome = _outcome(future, START_SECONDS)
     if isinstance(outcome, Failure):
@@ -135,7 +160,7 @@ def _check_workers_start(pool: ProcessPool, warm_up: Callable[[], object]) -> No
 
 
 def _decoders() -> list[str]:
-    """Import what the tasks need; doing it first also keeps its cost out of the time limits."""
+    """Import what the tasks need; done first, it does not count towards time limits."""
     import av
     import decord
     import PIL.Image
@@ -144,7 +169,7 @@ def _decoders() -> list[str]:
 
 
 def _outcome(future: Future[Any], timeout_seconds: float) -> Any:
-    """The result of a pebble future, or the Failure that an exception, a hang or a crash means."""
+    """The result of a pebble future; a Failure for an exception, a hang or a crash."""
     from pebble import ProcessExpired
 
     try:
@@ -154,7 +179,7 @@ def _outcome(future: Future[Any], timeout_seconds: float) -> Any:
     except ImportError as error:
         raise LiveccError(
             f"the decoding processes cannot import a package ({error}); install the requirements"
-            " of this kind of work"
+            " of this environment"
         ) from None
     except TimeoutError:
         reason = f"not read within {timeout_seconds:g} s: the decoder hangs or is too slow"
@@ -173,8 +198,8 @@ def _ending(code: int | None) -> str:
 
 
 def _start_worker(parent: int) -> None:
-    """Make the process quiet, and make it end when the process that started it is gone."""
-    # FFmpeg and decord write to the file descriptor itself, past sys.stderr.
+    """Silence the process, and end it when its parent ends."""
+    # FFmpeg and decord write to the file descriptor, not to sys.stderr.
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 2)
     os.close(quiet)

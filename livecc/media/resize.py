@@ -1,7 +1,7 @@
-"""How sampled frames are made smaller before they leave the process that decoded them.
+"""Resizing of sampled frames in the decoding processes.
 
-The resampling filter is Pillow's bicubic, which widens its support when it shrinks a picture and
-so is the "antialiased" bicubic of torchvision. (The plain bicubic of many decoders is not.)
+The resampling filter is Pillow's bicubic, which widens its support when shrinking and so equals the
+"antialiased" bicubic of torchvision. (The plain bicubic of many decoders does not.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Squash:
-    """To exactly `height` x `width` pixels, whatever the aspect ratio."""
+    """Resize to exactly `height` x `width` pixels, whatever the aspect ratio."""
 
     height: int
     width: int
@@ -27,10 +27,10 @@ class Squash:
 
 @dataclass(frozen=True, slots=True)
 class PixelBudget:
-    """To about `pixels` pixels at the frame's own aspect ratio, sides divisible by `multiple`.
+    """Resize to about `pixels` pixels at the same aspect ratio, with sides divisible by `multiple`.
 
     The area never exceeds `pixels`, except that no side is shorter than `multiple`. Small frames
-    are enlarged, so that every video costs a vision model the same.
+    are enlarged, so the cost for a vision model is the same for every video.
     """
 
     pixels: int
@@ -38,8 +38,8 @@ class PixelBudget:
 
     def target(self, height: int, width: int) -> tuple[int, int]:
         scale = math.sqrt(self.pixels / (height * width))
-        # A side that would round down to nothing keeps one multiple; the other side then shrinks
-        # so that the budget still holds.
+        # A side that would round down to 0 gets one multiple; the other side then shrinks to stay
+        # within the budget.
         short, long = sorted((height, width))
         new_short = max(self.multiple, self._down(short * scale))
         new_long = min(self._down(long * scale), self._down(self.pixels / new_short))
@@ -47,15 +47,15 @@ class PixelBudget:
         return (new_short, new_long) if height <= width else (new_long, new_short)
 
     def _down(self, side: float) -> int:
-        # The tiny term keeps 11 multiples from becoming 10 through rounding of the square root.
+        # The small term prevents 11 multiples from becoming 10 by rounding of the square root.
         return math.floor(side / self.multiple + 1e-9) * self.multiple
 
 
 @dataclass(frozen=True, slots=True)
 class LongestSide:
-    """So that the longer side is at most `pixels`, at the frame's own aspect ratio.
+    """Shrink so that the longer side is at most `pixels`, at the same aspect ratio.
 
-    Frames that are small enough already stay as they are.
+    Smaller frames are unchanged.
     """
 
     pixels: int
@@ -67,7 +67,7 @@ class LongestSide:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """One resize after the other; each step rounds the pixels to whole numbers."""
+    """Several resizes in sequence; each step rounds pixel values to integers."""
 
     steps: tuple[Squash | PixelBudget | LongestSide, ...]
 
@@ -78,7 +78,7 @@ Resize = Squash | PixelBudget | LongestSide | Steps
 def resize_frames(frames: np.ndarray, resize: Resize | None) -> np.ndarray:
     """Resize uint8 RGB frames [n, H, W, 3] to [n, h, w, 3].
 
-    Frames that have the target size already come back as they are, not copied.
+    Frames of the target size are returned unchanged, without a copy.
     """
     import numpy as np
     from PIL import Image

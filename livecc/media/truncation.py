@@ -1,17 +1,17 @@
 """Does a video file end before its own container says it does?
 
-An interrupted download usually still opens: decoders read what is there and report a shorter
-video. The container families that video sites serve, and the oldest one, state their own length, so
-that a cut can be seen from a few header bytes, without decoding:
+An interrupted download usually still opens: decoders read what is there and report a shorter video.
+The container families used by video sites, and RIFF, state their own length, so truncation can be
+detected from a few header bytes, without decoding:
 
-- ISO base media (mp4, mov, m4a; ISO/IEC 14496-12, section 4.2): a chain of boxes, each with its
-  size; the last one must not reach beyond the end of the file, and one of them is `moov`.
+- ISO base media (mp4, mov, m4a; ISO/IEC 14496-12, section 4.2): a sequence of boxes, each with its
+  size; the last one must not extend beyond the end of the file, and one of them must be `moov`.
 - Matroska and WebM (RFC 8794 and RFC 9559): an EBML header and one `Segment` with its size, unless
   the size is marked as unknown (a live stream).
 - RIFF (wav, avi; IBM and Microsoft, Multimedia Programming Interface and Data Specifications 1.0):
-  the size of all that follows, unless the writer could not go back to put it in.
+  the size of everything that follows, unless the writer could not seek back to set it.
 
-Any other format is never reported as cut.
+Other formats are never reported as truncated.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-# Types a file of the ISO family can begin with; anything else is not of that family.
+# Box types that a file of the ISO family can begin with.
 _ISO_FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"}
 _EBML_HEADER_ID = b"\x1a\x45\xdf\xa3"
 _SEGMENT_ID = b"\x18\x53\x80\x67"
-# Programs that write wav into a pipe state the largest size they know: 2 or 4 GB.
+# Programs that write wav to a pipe state the maximum size, 2 or 4 GB.
 _RIFF_UNKNOWN = 0x7FFF0000
 
 
 def cut_reason(path: Path | str) -> str | None:
-    """Why the file at `path` is not whole, or None when it looks whole or is of another format.
+    """Why the file at `path` is incomplete; None if it looks complete or has another format.
 
     Raises OSError when the file cannot be read.
     """
@@ -63,7 +63,7 @@ def _iso_cut(handle: BinaryIO, size: int) -> str | None:
         elif box_size == 0:  # to the end of the file
             break
         if box_size < 8:
-            break  # padding or damage: left to the decoder to judge
+            break  # padding or damage: leave the decision to the decoder
         if position + box_size > size:
             return _missing(position + box_size, size)
         position += box_size
@@ -92,7 +92,7 @@ def _riff_cut(head: bytes, size: int) -> str | None:
     if stated >= _RIFF_UNKNOWN:
         return None
     end = len(head) + stated
-    # Some writers count the byte that pads an odd length and leave it out.
+    # Some writers count the padding byte of an odd length but omit it.
     return _missing(end, size) if end > size + 1 else None
 
 

@@ -1,19 +1,19 @@
-"""Snakemake executor `livecc-slurm`: the Slurm plugin, without what hangs or loses a run.
+"""Snakemake executor `livecc-slurm`: the Slurm plugin, with fixes for hanging and lost runs.
 
-Submitting and log files are those of snakemake-executor-plugin-slurm. Here is what the
-project needs otherwise; docs/slurm.md lists the faults and the test of each, so that a part can go
-when it is mended there:
+Submission and log files are those of snakemake-executor-plugin-slurm. This module has the
+differences; docs/slurm.md lists the faults with their tests, so that a part can be removed once
+fixed upstream:
 
-- what became of a job is asked of the controller (squeue) and of the accounting (sacct) together;
-  a state that is not known keeps a job, and so does a Slurm that does not answer, however long;
-- the pause between two looks is a setting and does not grow;
-- a submission that fails because Slurm is not there or full is tried again, and never doubled;
-- whatever ends the run ends its jobs, and waits for that; jobs that a killed run left behind are
-  ended before the first new one is submitted;
-- partitions and so on are set once, for GPU jobs and for CPU jobs;
+- job states come from both the controller (squeue) and the accounting (sacct); an unknown state
+  keeps a job, and so does an unresponsive Slurm, however long;
+- the polling interval is a setting and does not grow;
+- a submission that fails because Slurm is away or full is retried, and never duplicated;
+- whatever ends the run cancels its jobs and waits for that; jobs of a killed run are cancelled
+  before the first new submission;
+- partitions and the like are set once, for GPU jobs and for CPU jobs;
 - short jobs without a GPU share a Slurm job (packing.py).
 
-It is found by Snakemake when this folder is on Python's path (scripts/install_profile.py).
+Snakemake finds it when this folder is on Python's path (livecc install-profile).
 """
 
 import asyncio
@@ -21,13 +21,11 @@ import contextlib
 import re
 import shlex
 import shutil
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Optional
 
 import snakemake_executor_plugin_slurm as upstream
@@ -36,11 +34,11 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from .packing import Pack, pack
 
-# What Snakemake looks for in an executor plugin: this, Executor and ExecutorSettings.
+# The interface of a Snakemake executor plugin: this, Executor and ExecutorSettings.
 common_settings = upstream.common_settings
 
-#: What sbatch says when another try may work: the controller is away, busy, or has no room for
-#: more jobs of this user. Anything else is an error of the request.
+#: sbatch messages that justify a retry: the controller is away or busy, or the user's job limit is
+#: reached. Anything else is an error in the request.
 PASSING = re.compile(
     "unable to contact slurm controller|timed out|connection (refused|reset)|zero bytes"
     "|temporarily|try again|controller is (busy|not)|communication connection failure"
@@ -48,7 +46,7 @@ PASSING = re.compile(
     "|submit limit|job limit",
     re.IGNORECASE,
 )
-#: Reasons for which a job waits for ever; a person or a new request has to mend it.
+#: Reasons for which a job stays pending forever, until someone changes or cancels it.
 STUCK = frozenset(
     {
         "BadConstraints",
@@ -66,30 +64,30 @@ STUCK = frozenset(
         "QOSMaxCpuPerJobLimit",
     }
 )
-#: Ends that more memory would not have changed.
+#: Final states that more memory would not have prevented.
 NOT_FOR_MEMORY = frozenset(
     {"TIMEOUT", "CANCELLED", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "DEADLINE", "LOST"}
 )
-#: What to say beside a state.
+#: Hints for final states.
 HINTS = {
-    "TIMEOUT": "The next attempt gets more time, and goes on where this one stopped.",
+    "TIMEOUT": "The next attempt gets more time and continues where this one stopped.",
     "OUT_OF_MEMORY": "The next attempt gets more memory.",
-    "LOST": "Slurm does not know it any more.",
+    "LOST": "Slurm no longer knows it.",
 }
 
 
-#: Snakemake makes options of these types; it does not know `str | None`.
+#: Snakemake turns these types into options; it does not support `str | None`.
 OptionalText = Optional[str]  # noqa: UP045
 
 LIMITS_HINT = (
-    "No node of the partition has what this job asks for. Set the most that a job may ask for in "
-    "the profile (resources: mem_mb, runtime), or less in the configuration (resources.STAGE)."
+    "No node of the partition has the requested resources. Set limits in the profile (resources: "
+    "mem_mb, runtime), or request less in the configuration (resources.STAGE)."
 )
 
 
 @dataclass
 class ExecutorSettings(upstream.ExecutorSettings):
-    """Settings of the Slurm plugin, and what a site sets (profiles/slurm)."""
+    """Settings of the Slurm plugin and site settings (profiles/slurm)."""
 
     cpu_partition: OptionalText = field(
         default=None, metadata={"help": "Partition of jobs without a GPU."}
@@ -98,55 +96,55 @@ class ExecutorSettings(upstream.ExecutorSettings):
         default=None, metadata={"help": "Partition of jobs with GPUs."}
     )
     account: OptionalText = field(
-        default=None, metadata={"help": "Account of all jobs; without it the user's default one."}
+        default=None,
+        metadata={"help": "Account of all jobs (default: the user's default account)."},
     )
     gpu_model: OptionalText = field(
-        default=None, metadata={"help": "Model of the GPUs, as in the cluster's GRES (h100)."}
+        default=None, metadata={"help": "GPU model as in the cluster's GRES (h100)."}
     )
     cpu_flags: OptionalText = field(
-        default=None, metadata={"help": "More flags of sbatch for jobs without a GPU."}
+        default=None, metadata={"help": "Extra sbatch flags for jobs without a GPU."}
     )
     gpu_flags: OptionalText = field(
-        default=None, metadata={"help": "More flags of sbatch for jobs with GPUs."}
+        default=None, metadata={"help": "Extra sbatch flags for jobs with GPUs."}
     )
     poll_seconds: int = field(
-        default=30, metadata={"help": "Seconds between two looks at the jobs."}
+        default=30, metadata={"help": "Seconds between two polls of the job states."}
     )
     pack_minutes: int = field(
         default=0,
-        metadata={"help": "Run time that jobs without a GPU may need together in one Slurm job."},
+        metadata={
+            "help": "Maximum total run time of jobs without a GPU packed into one Slurm job."
+        },
     )
     submit_patience: int = field(
         default=240,
-        metadata={"help": "Minutes for which a submission is tried again while Slurm takes none."},
+        metadata={"help": "Minutes to retry a submission while Slurm accepts none."},
     )
     lost_seconds: int = field(
         default=300,
-        metadata={"help": "Seconds after which a job that Slurm does not know has failed."},
+        metadata={"help": "Seconds after which a job unknown to Slurm counts as failed."},
     )
 
 
 class Executor(upstream.Executor):
-    """Submits jobs to Slurm, and sees all of them to their end."""
+    """Submits jobs to Slurm and tracks them to their end."""
 
     def __init__(self, workflow: Any, logger: Any) -> None:
-        # Not at the top: with a workflow of the project, its own livecc is imported by now.
-        repository = str(Path(__file__).resolve().parents[2])
-        if repository not in sys.path:
-            sys.path.append(repository)
-        from livecc import driver, slurm_jobs
+        # Not at the top: by now the workflow's own livecc is imported, not the installed one.
         from livecc.errors import LiveccError
+        from livecc.running import driver, slurm_jobs
 
         self._slurm, self._error = slurm_jobs, LiveccError
-        # The parent class removes the variables of a Slurm job that Snakemake itself runs in.
+        # The parent class removes the variables of the Slurm job that Snakemake itself runs in.
         self._driver = driver.this_driver()
         self._ready, self._stopping = threading.Event(), threading.Event()
-        #: Slurm id -> when Slurm first did not know it.
+        #: Slurm id -> time when it was first unknown to Slurm.
         self._missing: dict[str, float] = {}
-        #: Comment of a job -> when its submission first failed.
+        #: Comment of a job -> time when its submission first failed.
         self._refused: dict[str, float] = {}
         self._warned: set[str] = set()
-        #: Job -> memory of each attempt, as Snakemake would have it; how many were not for memory.
+        #: Job -> Snakemake's memory for each attempt; number of failures unrelated to memory.
         self._memory: dict[Any, dict[int, int]] = {}
         self._spared: Counter[Any] = Counter()
         super().__init__(workflow, logger)
@@ -166,7 +164,7 @@ class Executor(upstream.Executor):
 
     def run_jobs(self, jobs: list[Any]) -> None:
         alone = []
-        for members in pack(jobs, self.workflow.executor_settings.pack_minutes):
+        for members in pack(jobs, self._most_minutes_of_a_pack()):
             if len(members) == 1:
                 alone += members
                 continue
@@ -177,24 +175,31 @@ class Executor(upstream.Executor):
             self._job_submission_executor.submit(self.run_job, Pack(members, folder))
         super().run_jobs(alone)
 
+    def _most_minutes_of_a_pack(self) -> float:
+        """At most what a partition allows: a job that asks for more would wait for ever."""
+        wanted = self.workflow.executor_settings.pack_minutes
+        most = self.workflow.global_resources.get("runtime")
+        most = getattr(most, "value", most)
+        return min(wanted, most) if isinstance(most, int | float) else wanted
+
     def format_job_exec(self, job: Any) -> str:
         if isinstance(job, Pack):
             return job.script(super().format_job_exec)
         return super().format_job_exec(job)
 
     def get_job_exec_prefix(self, job: Any) -> str:  # noqa: ARG002
-        """A job that runs on the driver's own machine does not end with it (driver_watch).
+        """Disable driver_watch for Slurm jobs on the driver's own machine.
 
-        It is Slurm's, here as on any other node; the next run ends it.
+        They belong to Slurm, as on any other node; the next run cancels them.
         """
         return "unset LIVECC_DRIVER"
 
     def additional_general_args(self) -> str:
-        """Nothing: the batch script's Snakemake runs the job itself.
+        """Empty: the batch script's Snakemake runs the job itself.
 
-        The parent class has it start another one, in a job step: that is for MPI, costs each job
-        some seconds and 130 MB, and loses SLURM_CONF. A job here is one process on one node, and
-        has its devices in the batch script too.
+        The parent class starts another Snakemake in a job step: that is for MPI, costs a few
+        seconds and 130 MB per job, and loses SLURM_CONF. Here a job is one process on one node and
+        has its devices in the batch script as well.
         """
         return ""
 
@@ -204,7 +209,7 @@ class Executor(upstream.Executor):
 
     @staticmethod
     def _parts(job_info: SubmittedJobInfo) -> list[SubmittedJobInfo]:
-        """The jobs of a pack, each with the Slurm job that they share; any other as it is."""
+        """The jobs of a pack, each with the shared Slurm job; other jobs unchanged."""
         job = job_info.job
         if not isinstance(job, Pack):
             return [job_info]
@@ -226,10 +231,10 @@ class Executor(upstream.Executor):
             super().run_job(job)
 
     def _spare_memory(self, job: Any) -> None:
-        """More memory is for jobs that failed, not for those that were out of time or cancelled.
+        """Increase memory only for failed jobs, not for timed-out or cancelled ones.
 
-        Snakemake computes resources from the number of the attempt alone; four times out of time
-        would ask for memory that no node has.
+        Snakemake computes resources from the attempt number alone; after several timeouts a job
+        would request more memory than any node has.
         """
         if isinstance(job, Pack) or not job.resources.get("mem_mb"):
             return
@@ -245,10 +250,10 @@ class Executor(upstream.Executor):
             yield f" -A {shlex.quote(account)}" if account else ""
 
     def get_partition_arg(self, job: Any) -> str:
-        """The partition, and all else that the command line of sbatch needs from here.
+        """The partition and all other sbatch arguments from here.
 
-        The parent class puts this text into the command line after its own --comment, so the
-        comment given here is the one that counts: no two submissions of a run share it.
+        The parent class puts this after its own --comment, so the comment given here takes effect;
+        it is unique among the submissions of a run.
         """
         settings = self.workflow.executor_settings
         gpus = job.resources.get("gpu")
@@ -259,7 +264,7 @@ class Executor(upstream.Executor):
         if partition:
             flags += ["-p", str(partition)]
         if gpus and not job.resources.get("nodes"):
-            # The devices of a job are of one machine.
+            # All devices of a job must be on one machine.
             flags.append("--nodes=1")
         flags += ["--comment", self._comment(job)]
         return " " + shlex.join(flags)
@@ -269,13 +274,13 @@ class Executor(upstream.Executor):
         return f"{job.jobid}.{job.attempt} {job.name} {wildcards}".rstrip()[:250]
 
     def _report_job_error_threadsafe(self, job_info: SubmittedJobInfo, msg: str) -> None:
-        """Called when a submission fails: try again where that may help."""
+        """Called when a submission fails: retry if that may help."""
         if self._stopping.is_set():
             return
         comment = self._comment(job_info.job)
         since = self._refused.setdefault(comment, time.monotonic())
         patience = 60 * self.workflow.executor_settings.submit_patience
-        # What sbatch said; the command follows, which may hold any words.
+        # The message of sbatch only; the command that follows may contain anything.
         reason = msg.partition("\n    sbatch call:")[0]
         if not PASSING.search(reason) or time.monotonic() - since > patience:
             if "node configuration is not available" in reason:
@@ -283,11 +288,11 @@ class Executor(upstream.Executor):
             for part in self._parts(job_info):
                 super()._report_job_error_threadsafe(part, msg)
             return
-        self._warn("submit", f"Slurm takes no job now; it is tried again. {reason}")
+        self._warn("submit", f"Slurm accepts no jobs at the moment; retrying. {reason}")
         self._job_submission_executor.submit(self._submit_again, job_info.job)
 
     def _submit_again(self, job: Any) -> None:
-        """Submit a job whose first submission may have been taken after all."""
+        """Resubmit a job, unless its first submission was accepted after all."""
         comment = self._comment(job)
         while not self._stopping.wait(self.workflow.executor_settings.poll_seconds):
             try:
@@ -296,7 +301,9 @@ class Executor(upstream.Executor):
                 continue
             for slurm_id, entry in queue.items():
                 if entry.comment == comment and entry.state in self._slurm.LIVE:
-                    self.logger.info(f"Job {job.jobid} had been taken as Slurm job {slurm_id}.")
+                    self.logger.info(
+                        f"Job {job.jobid} was already accepted as Slurm job {slurm_id}."
+                    )
                     self._report_job_submission_threadsafe(
                         SubmittedJobInfo(job, external_jobid=slurm_id, aux={})
                     )
@@ -312,10 +319,10 @@ class Executor(upstream.Executor):
 
     @next_seconds_between_status_checks.setter
     def next_seconds_between_status_checks(self, value: int) -> None:
-        """The parent class lets the pause grow; here it is what the setting says."""
+        """Wait for the configured interval; the parent class lets it grow."""
 
     async def sleep(self) -> None:
-        # In steps, so that the end of a run does not wait for the next look.
+        # In steps, so that the end of a run does not wait for the next poll.
         end = time.monotonic() + self.next_seconds_between_status_checks
         while self.wait and (left := end - time.monotonic()) > 0:
             await asyncio.sleep(min(left, 0.5))
@@ -323,9 +330,9 @@ class Executor(upstream.Executor):
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncGenerator[SubmittedJobInfo, None]:
-        """Report the jobs that have ended, and yield all others."""
+        """Report ended jobs and yield all others."""
         if not self._ready.is_set():
-            # The thread that asks is there before this object is whole.
+            # The polling thread starts before this object is fully initialized.
             return
         states = {}
         try:
@@ -334,7 +341,7 @@ class Executor(upstream.Executor):
                 states = await asyncio.to_thread(self._states, active_jobs)
             self._warned.discard("away")
         except (self._error, OSError) as error:
-            self._warn("away", f"Slurm does not answer ({error}); jobs and this run go on.")
+            self._warn("away", f"Slurm does not answer ({error}); jobs and this run continue.")
         for job_info in active_jobs:
             state = self._of_pack(job_info, states.get(job_info.external_jobid))
             if state is None or self._stopping.is_set():
@@ -346,7 +353,7 @@ class Executor(upstream.Executor):
                 self._fail(job_info, state)
 
     def _states(self, active_jobs: list[SubmittedJobInfo]) -> dict[str, str]:
-        """Slurm id -> state, of the jobs that have ended; LOST is said of those nobody knows."""
+        """Slurm id -> state of ended jobs; LOST for those unknown to Slurm."""
         ids = [job_info.external_jobid for job_info in active_jobs]
         queue = self._slurm.queued(self.run_uuid)
         unknown = [slurm_id for slurm_id in ids if slurm_id not in queue]
@@ -359,7 +366,7 @@ class Executor(upstream.Executor):
                     self._warn(
                         slurm_id,
                         f"Slurm job {slurm_id} cannot start: {reason}. Change it with scontrol "
-                        f"update, or give it up with scancel {slurm_id}.",
+                        f"update, or cancel it with scancel {slurm_id}.",
                     )
             else:
                 state = accounted.get(slurm_id, "")
@@ -368,7 +375,7 @@ class Executor(upstream.Executor):
             elif slurm_id in queue:
                 self._missing.pop(slurm_id, None)
             else:
-                # Not in the queue, and no end in the accounting, which may be behind.
+                # Not in the queue, and no final state in the accounting, which may lag.
                 since = self._missing.setdefault(slurm_id, time.monotonic())
                 if time.monotonic() - since > self.workflow.executor_settings.lost_seconds:
                     ended[slurm_id] = "LOST"
@@ -376,7 +383,7 @@ class Executor(upstream.Executor):
 
     @staticmethod
     def _of_pack(job_info: SubmittedJobInfo, state: str | None) -> str | None:
-        """What became of a job, which may be over before or after the pack that it is in."""
+        """Report the outcome of a job, which may end before or after its pack."""
         file = job_info.aux.get("status_file")
         if file is None or state == "COMPLETED":
             return state
@@ -398,7 +405,7 @@ class Executor(upstream.Executor):
 
     def _remove_log(self, job_info: SubmittedJobInfo) -> None:
         log = job_info.aux.get("slurm_logfile")
-        # Other jobs of a pack may still write to it, or have failed.
+        # Other jobs of the pack may still write to it or have failed.
         if (
             log
             and "status_file" not in job_info.aux
@@ -408,7 +415,7 @@ class Executor(upstream.Executor):
                 log.unlink(missing_ok=True)
 
     def _warn(self, about: str, text: str) -> None:
-        """Say something once, until it is over."""
+        """Warn once, until the condition is over."""
         if about not in self._warned:
             self._warned.add(about)
             self.logger.warning(text)
@@ -416,12 +423,12 @@ class Executor(upstream.Executor):
     # Ending
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:  # noqa: ARG002
-        """End all jobs of the run, those of this instant too, and wait until they are gone."""
+        """Cancel all jobs of the run, including ones just submitted, and wait for their end."""
         self._stop()
 
     def shutdown(self) -> None:
         if not self.workflow.remote_execution_settings.immediate_submit:
-            # Nobody looks after a job once this process is gone.
+            # Nobody manages the jobs once this process is gone.
             self._stop()
         super().shutdown()
 
@@ -433,9 +440,9 @@ class Executor(upstream.Executor):
         try:
             count = self._slurm.end(self.run_uuid)
         except self._error as error:
-            self.logger.error(f"{error} The next run in this folder looks after what is left.")
+            self.logger.error(f"{error} The next run in this folder cleans up the rest.")
             return
         if count:
-            self.logger.info(f"{count} Slurm jobs were cancelled.")
+            self.logger.info(f"Slurm jobs cancelled: {count}")
         self._record.unlink(missing_ok=True)
         shutil.rmtree(self._packs, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""Several short jobs in one Slurm job, so that they wait in the queue once.
+"""Packing several short jobs into one Slurm job, so that they queue only once.
 
-The jobs of a pack run one after the other. Each leaves its exit status in a file, so that one that
-fails costs only itself, and those that are done count when the pack comes to a bad end.
+The jobs of a pack run sequentially. Each writes its exit status to a file, so that a failure
+affects only that job, and finished jobs count even if the pack is killed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-#: How the names begin of resources that say where a job runs, not how much it takes.
+#: Name prefixes of resources that say where a job runs, not how much it needs.
 PLACE = ("slurm_", "cluster", "constraint", "qos", "gres", "nodes", "mpi", "tasks")
 
 
@@ -26,7 +26,7 @@ class Resources(dict[str, Any]):
 
 
 class Pack:
-    """Jobs that are submitted as one; what the Slurm plugin wants to know of a job."""
+    """Jobs submitted as one, with the job interface that the Slurm plugin needs."""
 
     attempt = 1
     wildcards: tuple[str, ...] = ()
@@ -48,22 +48,22 @@ class Pack:
         return self.folder / f"{job.jobid}"
 
     def script(self, command: Callable[[Any], str]) -> str:
-        """Runs all jobs; its status is that of the worst."""
+        """Runs all jobs; the exit status is nonzero if any job failed."""
         lines = ["worst=0"]
         for job in self.jobs:
             file = shlex.quote(str(self.status_file(job)))
             lines.append(f"( {command(job)} ) < /dev/null; status=$?")
-            # Renamed, so that it is never read half written.
+            # Renamed, so that it is never read partially written.
             lines.append(f"echo $status > {file}.new && mv {file}.new {file}")
             lines.append("[ $status -eq 0 ] || worst=$status")
         return "\n".join([*lines, "exit $worst"])
 
 
 def pack(jobs: Iterable[Any], minutes: float) -> list[list[Any]]:
-    """Jobs by what they are submitted as: lists of several for a pack, of one to go alone.
+    """Jobs grouped by submission: several in a list form a pack.
 
-    Packed are first attempts of jobs without a GPU that ask for the same partition and so on, as
-    many as `minutes` of their run times together allow.
+    Only first attempts of jobs without a GPU and with the same partition etc. are packed, up to
+    `minutes` of total run time.
     """
     packs: list[list[Any]] = []
     open_packs: dict[Any, tuple[list[Any], float]] = {}

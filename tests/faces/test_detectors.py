@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from livecc.errors import LiveccError
-from livecc.faces import DETECTORS, FaceDetector, load_detector
 from livecc.faces.boxes import iou
 from livecc.faces.centerface import CenterFace
+from livecc.faces.detector import FaceDetector
+from livecc.faces.load import load_detector
 from livecc.faces.scrfd import Scrfd
+from livecc.faces.weights import DETECTORS
 from livecc.faces.yunet import YuNet
 from livecc.media.frames import read_frames
 from livecc.media.resize import LongestSide
@@ -184,7 +186,7 @@ def test_overlapping_boxes_are_suppressed_per_frame() -> None:
 def test_errors_say_what_is_wrong(tmp_path: Path, weights: Callable[[str], Path]) -> None:
     with pytest.raises(LiveccError, match="must be one of scrfd, yunet, centerface"):
         load_detector("haar", tmp_path)
-    with pytest.raises(LiveccError, match="are not there"):
+    with pytest.raises(LiveccError, match="are missing"):
         load_detector("scrfd", tmp_path)
     (tmp_path / "det_500m.onnx").write_bytes(b"no model" * 100)
     with pytest.raises(LiveccError, match="not an ONNX model"):
@@ -201,5 +203,5 @@ def test_the_only_graph_of_a_folder_is_the_detector(test_data: Path, tmp_path: P
     (tmp_path / "face_detection_yunet.onnx").write_bytes(weights)
     assert load_detector("yunet", tmp_path, 1).default_score_threshold == 0.5
     (tmp_path / "another.onnx").write_bytes(weights)
-    with pytest.raises(LiveccError, match="are not there"):
+    with pytest.raises(LiveccError, match="are missing"):
         load_detector("yunet", tmp_path, 1)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sounds import burst_times, bursts, tone, write_sound
-from videos import write_video
 
 from livecc.media.audio import AudioError, NoAudioError, read_audio, read_audio_spans
+from tests.support.sounds import burst_times, bursts, tone, write_sound
+from tests.support.videos import write_video
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])

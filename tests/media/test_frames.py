@@ -5,7 +5,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from videos import frame_numbers, turn_clockwise, write_audio, write_video
 
 from livecc.media.frames import (
     AvVideo,
@@ -16,6 +15,7 @@ from livecc.media.frames import (
     sample_indices,
 )
 from livecc.media.resize import Squash
+from tests.support.videos import frame_numbers, turn_clockwise, write_audio, write_video
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 7, 8, 9, 100, 7500, 90001])

@@ -9,14 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from videos import frame_numbers, write_video
 
 from livecc.errors import LiveccError
 from livecc.media.frames import Frames
 from livecc.media.pool import Failure, decode_ahead, work_ahead
 from livecc.media.resize import Squash
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.videos import frame_numbers, write_video
 
 
 def behave(how: str) -> object:
@@ -104,7 +102,6 @@ def test_videos_are_decoded_in_order(tmp_path: Path) -> None:
 
 HANGING_PARENT = """
 import os, sys, time
-sys.path.insert(0, {root!r})
 from livecc.media.pool import work_ahead
 
 def report(seconds):
@@ -130,7 +127,7 @@ def alive(pid: int) -> bool:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_outlives_its_parent(tmp_path: Path, how: signal.Signals) -> None:
     script, pids = tmp_path / "parent.py", tmp_path / "pids"
-    script.write_text(HANGING_PARENT.format(root=str(ROOT), pids=str(pids)))
+    script.write_text(HANGING_PARENT.format(pids=str(pids)))
     with subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL) as parent:
         wait_for(lambda: pids.exists() and len(pids.read_text().splitlines()) == 2, 60)
         workers = [int(line) for line in pids.read_text().splitlines()]

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sounds import tone, write_sound
-from videos import write_video
 
 from livecc.media.truncation import cut_reason
+from tests.support.sounds import tone, write_sound
+from tests.support.videos import write_video
 
 FILES = {
     "plain.mp4": ("libx264", {}),

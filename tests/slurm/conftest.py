@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, missing
-from driving import REPOSITORY, Driver, Installation
+
+from tests.slurm.cluster import Cluster, missing
+from tests.slurm.driving import Driver, Installation
+from tests.support.places import REPOSITORY
 
 
 def _cannot(reason: str) -> None:
@@ -52,7 +54,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     made = Installation(python, folder / "home")
     made.home.mkdir()
     subprocess.run(
-        [str(python), str(REPOSITORY / "scripts" / "install_profile.py")],
+        [str(python), "-m", "livecc.commands", "install-profile"],
+        cwd=REPOSITORY,
         env=made.environment,
         stdout=sys.stderr,
         check=True,

@@ -9,10 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import Cluster, wait_for
-from killing import heed_interrupts
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.slurm.cluster import Cluster, wait_for
+from tests.workflow.killing import heed_interrupts
 
 
 @dataclass(frozen=True)

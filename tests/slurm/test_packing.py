@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from driving import REPOSITORY
+from tests.support.places import REPOSITORY
 
 sys.path.append(str(REPOSITORY / "plugins"))
 

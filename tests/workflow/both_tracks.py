@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from running import FOLD, REPOSITORY, SUN, Project, record
-from test_active_speaker_run import write_video_with_tone
-from videos import write_video
+from tests.support.places import REPOSITORY
+from tests.support.videos import write_video
+from tests.workflow.pictures import write_video_with_tone
+from tests.workflow.running import FOLD, SUN, Project, record
 
 #: Said by people in the demo's videos; all are English.
 SPEAKING = ("paper_boat", "pour_over_coffee", "presenter")
@@ -17,6 +18,8 @@ SMALL_BATCHES: dict[str, dict[str, int]] = {
     "score_lm_loss": {"tokens_per_batch": 400},
     "transcribe": {"batch_size": 2},
 }
+#: The videos are shorter than what is said in them.
+LONGER_CAPTIONS = {"inside_video": {"max_seconds_beyond": 1000}}
 
 
 def words_of(n: int) -> list[str]:
@@ -77,7 +80,7 @@ def random_active_speaker(folder: Path) -> None:
     """Weights of Light-ASD by chance, the same each time."""
     import torch
 
-    from livecc.score_active_speaker.network import FILE_NAME, LightASD
+    from livecc.stages.score_active_speaker.network import FILE_NAME, LightASD
 
     torch.manual_seed(0)
     folder.mkdir()
@@ -111,10 +114,14 @@ def make_both_tracks(
         "score_active_speaker": {"detector": "centerface"},
         "selections": {
             "default": {
-                "pretrain": {"lm_loss": {"min": 0.0, "max": 50.0}},
-                "sft": {"lm_loss": {"min": 0.0, "max": 50.0}, "active_speaker": {"max": 1}},
+                "pretrain": {"lm_loss": {"min": 0.0, "max": 50.0}, **LONGER_CAPTIONS},
+                "sft": {
+                    "lm_loss": {"min": 0.0, "max": 50.0},
+                    "active_speaker": {"max": 1},
+                    **LONGER_CAPTIONS,
+                },
             },
-            "quiet": {"sft": {"lm_loss": {"min": 0.0, "max": 50.0}}},
+            "quiet": {"sft": {"lm_loss": {"min": 0.0, "max": 50.0}, **LONGER_CAPTIONS}},
         },
     }
     if whisper:

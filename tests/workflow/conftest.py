@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from running import BOAT_FR, FOLD, SUN, Project, record
-from tiny_language_models import make_network, save_tokenizer
+
+from tests.support.tiny_language_models import make_network, save_tokenizer
+from tests.workflow.pictures import write_moving_square
+from tests.workflow.running import BOAT_FR, FOLD, SUN, Project, record
 
 
 @pytest.fixture(scope="session")
@@ -27,20 +27,6 @@ def face_detector(fetched_model: Callable[[str], Path]) -> Path:
     return fetched_model("centerface")
 
 
-def write_video(path: Path, seconds: int = 4) -> None:
-    """A grey square that moves over a dark ground."""
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=5)
-        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
-        for n in range(seconds * 5):
-            picture = np.full((96, 160, 3), 30, np.uint8)
-            picture[30:60, n * 4 : n * 4 + 30] = 160
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-
-
 def make_project(folder: Path, tiny_lm: Path, face_detector: Path) -> Project:
     """Two shards: good videos, and some that are dropped for every reason."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +34,7 @@ def make_project(folder: Path, tiny_lm: Path, face_detector: Path) -> Project:
     videos = folder / "videos"
     videos.mkdir()
     for name in ("boat.mp4", "sun.mp4", "fast.mp4", "bateau.mp4", "long.mp4"):
-        write_video(videos / name)
+        write_moving_square(videos / name)
     (videos / "text.mp4").write_text("this is no video\n")
     whole = (videos / "boat.mp4").read_bytes()
     (videos / "cut.mp4").write_bytes(whole[: len(whole) // 2])
@@ -74,6 +60,8 @@ def make_project(folder: Path, tiny_lm: Path, face_detector: Path) -> Project:
     )
     project.config = {
         "device": "cpu",
+        # Its videos are no recordings of what is said.
+        "probe_videos": {"enabled": False},
         "models_folder": str(folder / "models"),
         "tracks": {"pretrain": {"inputs": ["input/*.jsonl"], "videos": "videos"}},
         "score_lm_loss": {"model": str(tiny_lm), "gate": {"words_per_second": {"max": 8}}},

@@ -12,20 +12,25 @@ import textwrap
 import venv
 from pathlib import Path
 
+from tests.support.places import REPOSITORY
+
 
 def make_environment(folder: Path, record: Path) -> Path:
     """A virtual environment with the packages of this one; returns its Python.
 
-    Each of its processes appends a line `FOLDER SCRIPT` to `record`.
+    Each of its processes appends a line `FOLDER SCRIPT` to `record`, and to `record`.input whether
+    its standard input is empty.
     """
     venv.create(folder, with_pip=False, symlinks=True)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = folder / "lib" / version / "site-packages"
     note = (
         "import sys; open({!r}, 'a').write(f'{{sys.prefix}} ' + "
-        "' '.join(a for a in sys.orig_argv if a.endswith('.py')) + '\\n')"
+        "' '.join(a for a in sys.orig_argv if a.endswith('.py')) + '\\n'); "
+        "import os; open({!r}, 'a').write("
+        "f'{{os.path.sameopenfile(0, os.open(os.devnull, os.O_RDONLY))}}\\n')"
     )
-    lines = [sysconfig.get_paths()["purelib"], note.format(str(record))]
+    lines = [sysconfig.get_paths()["purelib"], note.format(str(record), f"{record}.input")]
     (packages / "packages.pth").write_text("".join(f"{line}\n" for line in lines))
     return folder / "bin" / "python"
 
@@ -42,8 +47,8 @@ def make_conda(folder: Path, record: Path) -> None:
         import json, shutil, sys
         from pathlib import Path
 
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from environments import make_environment
+        sys.path.insert(0, {str(REPOSITORY)!r})
+        from tests.workflow.environments import make_environment
 
         words = sys.argv[1:]
         if words[0] == "info":
@@ -90,6 +95,8 @@ def make_apptainer(folder: Path) -> None:
         with open({str(folder / "bound")!r}, "a") as file:
             file.write(os.environ["APPTAINER_BIND"] + "\\n")
         os.environ["PATH"] = f"{{image}}/bin:/usr/bin:/bin"
+        # As with --cleanenv: nothing but the command says where the library is.
+        os.environ.pop("PYTHONPATH", None)
         os.execvp(shell, [shell, "-c", words[at + 1]])
         """
     program.write_text(textwrap.dedent(code))

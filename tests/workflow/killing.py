@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from running import Project
+from tests.workflow.running import Project
 
 #: Nothing takes so long, however busy the machine is.
 SECONDS = 600

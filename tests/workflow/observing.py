@@ -8,10 +8,11 @@ counted, too.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
-from running import REPOSITORY
+from tests.support.places import REPOSITORY
 
 VARIABLE = "LIVECC_OBSERVED"
 
@@ -20,8 +21,7 @@ import json, os, sys
 
 script = sys.orig_argv[1] if len(sys.orig_argv) > 1 else ""
 if script.startswith({str(REPOSITORY / "scripts")!r}) and {VARIABLE!r} in os.environ:
-    sys.path.insert(0, {str(REPOSITORY)!r})
-    from livecc import scoring
+    from livecc.scores import job as scoring
 
     score_items = scoring.score_items
     log = os.open(os.environ[{VARIABLE!r}], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -53,7 +53,10 @@ class Observed:
         (folder / "sitecustomize.py").write_text(_SITECUSTOMIZE)
         self.file = folder / "batches.jsonl"
         #: For the processes that are to be observed.
-        self.environment = {"PYTHONPATH": str(folder), VARIABLE: str(self.file)}
+        self.environment = {
+            "PYTHONPATH": os.pathsep.join([str(folder), os.environ["PYTHONPATH"]]),
+            VARIABLE: str(self.file),
+        }
 
     def batches(self) -> list[tuple[str, str, list[str | None]]]:
         """(stage, track, content keys of the batch's items)."""

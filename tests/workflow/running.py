@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.places import REPOSITORY
 
 
 def _words(text: str) -> list[str]:
@@ -59,6 +59,8 @@ class Project:
         self.folder = folder
         self.repository = repository
         self.config: dict[str, Any] = {}
+        #: Where runs are started; the folder, unless told otherwise.
+        self.working = folder
 
     def write_input(self, shard: str, lines: list[Any]) -> Path:
         """Records are written as JSON, texts as they are."""
@@ -70,16 +72,36 @@ class Project:
 
     def command(self, *flags: str) -> list[str]:
         """What a user would type, after writing the configuration; `flags` win over its own."""
-        (self.folder / "my.yaml").write_text(yaml.safe_dump(self.config))
+        (self.working / "my.yaml").write_text(yaml.safe_dump(self.settings()))
         command = [sys.executable, "-m", "snakemake", "-s", str(self.repository / "Snakefile")]
         command += ["--workflow-profile", str(self.repository / "profiles" / "local")]
         return [*command, "--configfile", "my.yaml", "--cores", "2", *flags]
+
+    def settings(self) -> dict[str, Any]:
+        """The configuration for runs from where they are started."""
+        if self.working == self.folder:
+            return self.config
+        config: dict[str, Any] = json.loads(json.dumps(self.config))
+        for track in config["tracks"].values():
+            track["inputs"] = [str(self.folder / pattern) for pattern in track["inputs"]]
+            track["videos"] = str(self.folder / track["videos"])
+        for name in ("results", "models_folder"):
+            config[name] = str(self.folder / config.get(name, name.removesuffix("_folder")))
+        return config
+
+    def move_runs(self, working: Path, repository: Path) -> None:
+        """Start runs in another directory and with another clone; forget the earlier ones."""
+        shutil.rmtree(self.folder / ".snakemake")
+        working.mkdir()
+        self.working, self.repository = working, repository
 
     def run(self, *flags: str, environment: dict[str, str] | None = None) -> Run:
         """Run Snakemake in the folder."""
         result = subprocess.run(
             self.command(*flags),
-            cwd=self.folder,
+            cwd=self.working,
+            # Somebody at the terminal who says yes to everything.
+            input="y\n",
             capture_output=True,
             text=True,
             env={**os.environ, **(environment or {})},

@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import FOLD, REPOSITORY, SUN, Project, record
-from tracks import make_both_tracks, rows_in_cache, scored_by, spoken
 
-from livecc import config as configuration
-from livecc.plan import SCORE_STAGES, make_plan
+from livecc import configuration
+from livecc.planning.plan import make_plan
+from tests.support.places import REPOSITORY
+from tests.workflow.running import FOLD, SUN, Project, record
+from tests.workflow.tracks import make_both_tracks, rows_in_cache, scored_by, spoken
 
 pytestmark = pytest.mark.workflow
 
 #: What follows when something of a track was made anew.
-PRETRAIN = {"select_samples": 1, "merge_samples": 1, "summarize": 1}
+PRETRAIN = {"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1}
 SFT = PRETRAIN
-BOTH = {"select_samples": 2, "merge_samples": 2, "summarize": 1}
+BOTH = {"select_samples": 2, "merge_samples": 2, "check_samples": 2, "summarize": 1}
 
 
 @pytest.fixture(scope="module")
@@ -37,23 +38,37 @@ def whole(tmp_path_factory: pytest.TempPathFactory, tiny_lm: Path, face_detector
     return project
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clone_of_the_code(tmp_path_factory.mktemp("clone") / "clone")
+
+
 @pytest.fixture
-def project(tmp_path: Path, whole: Project) -> Project:
+def here(tmp_path: Path, whole: Project) -> Project:
+    """A copy of the project, in which the first run's working directory goes on."""
     return whole.copy(tmp_path / "p")
+
+
+@pytest.fixture
+def project(tmp_path: Path, here: Project, clone: Path) -> Project:
+    """A copy whose runs start elsewhere: Snakemake's own records of the first run are not there."""
+    here.move_runs(tmp_path / "elsewhere", clone)
+    return here
 
 
 def planned(project: Project) -> tuple[dict[str, int], dict[str, int]]:
     """(jobs, items to score that can be told before) by stage, as the plan says."""
     here = Path.cwd()
-    os.chdir(project.folder)
+    os.chdir(project.working)
     try:
         config = configuration.read_yaml(configuration.DEFAULTS_FILE)
-        configuration._overlay(config, project.config)
+        configuration.overlay(config, project.settings())
+        config = configuration.complete(config)
         jobs: dict[str, int] = {}
         items: dict[str, int] = {}
         for plan in make_plan(config):
             jobs[plan.stage] = jobs.get(plan.stage, 0) + plan.jobs
-            if plan.stage in SCORE_STAGES and plan.unknown_jobs == 0:
+            if plan.cached and plan.unknown_jobs == 0:
                 items[plan.stage] = items.get(plan.stage, 0) + plan.to_score
         return jobs, items
     finally:
@@ -93,24 +108,49 @@ def select(project: Project, track: str, **rules: Any) -> None:
 def test_nothing_changed(project: Project) -> None:
     assert planned(project) == ({}, {})
     assert "Nothing to be done" in project.run().output
+    # What decides is what the results say, whatever Snakemake knows of this directory.
+    select(project, "pretrain", lm_loss={"min": 1.0, "max": 20.0})
+    change(project, {**PRETRAIN}, {})
 
 
-@pytest.mark.parametrize(
-    ("track", "rules"),
-    [
-        ("pretrain", {"words_per_second": {"min": 2, "max": 3}}),
-        ("pretrain", {"language": {"labels": ["en"], "min_confidence": 0.95}}),
-        ("pretrain", {"lm_loss": {"min": 1.0, "max": 20.0}}),
-        ("pretrain", {"talking_head": {"below": 0.1}}),
-        ("sft", {"lm_loss": {"min": 1.0, "max": 20.0}}),
-        ("sft", {"active_speaker": {"min": 0, "max": 0.01}}),
-        ("sft", {"prompt": {"answers": ["YES", "NO"]}}),
-    ],
-    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
-)
-def test_threshold_inside_the_gate(project: Project, track: str, rules: dict[str, Any]) -> None:
-    select(project, track, **rules)
-    change(project, {"select_samples": 1, "merge_samples": 1, "summarize": 1}, {})
+def test_in_the_same_directory(here: Project) -> None:
+    assert planned(here) == ({}, {})
+    assert "Nothing to be done" in here.run().output
+    select(here, "pretrain", lm_loss={"min": 1.0, "max": 20.0})
+    change(here, {**PRETRAIN}, {})
+
+
+def test_a_failed_job_from_elsewhere_is_made_up_for(project: Project) -> None:
+    """Its outputs are gone, and what was made of earlier ones must not count as finished."""
+    for folder in ("transcripts", "clips", "videos", "stats/clip_captions"):
+        for path in project.results("pretrain", folder).glob("p1.*"):
+            path.unlink()
+    jobs = {
+        **{"clip_captions": 1, "identify_language": 1, "score_lm_loss": 1},
+        **{"score_talking_head": 1},
+        **PRETRAIN,
+    }
+    change(project, jobs, {}, {"score_talking_head": 1})
+
+
+def test_thresholds_inside_the_gates(project: Project) -> None:
+    """Of every rule at once: if any of them led to a score job, it would be among the jobs."""
+    select(
+        project,
+        "pretrain",
+        words_per_second={"min": 2, "max": 3},
+        language={"labels": ["en"], "min_confidence": 0.95},
+        lm_loss={"min": 1.0, "max": 20.0},
+        talking_head={"below": 0.1},
+    )
+    select(
+        project,
+        "sft",
+        lm_loss={"min": 1.0, "max": 20.0},
+        active_speaker={"min": 0, "max": 0.01},
+        prompt={"answers": ["YES", "NO"]},
+    )
+    change(project, BOTH, {})
 
 
 def test_wider_threshold_scores_what_comes_in(project: Project) -> None:
@@ -194,10 +234,10 @@ def test_other_templates_of_queries(project: Project) -> None:
 
 def test_scorer_version(project: Project, tmp_path: Path) -> None:
     clone = clone_of_the_code(tmp_path / "clone")
-    versions = clone / "livecc" / "versions.py"
-    text = versions.read_text()
-    assert '"score_talking_head": "1"' in text
-    versions.write_text(text.replace('"score_talking_head": "1"', '"score_talking_head": "later"'))
+    declaration = clone / "livecc" / "stages" / "score_talking_head" / "declaration.py"
+    text = declaration.read_text()
+    assert 'version="1"' in text
+    declaration.write_text(text.replace('version="1"', 'version="later"'))
     project.repository = clone
     rows = rows_in_cache(project)
     run = project.run()
@@ -232,24 +272,19 @@ def test_edited_captions(project: Project) -> None:
     change(project, jobs, scored, {"score_talking_head": 1})
 
 
-def test_touched_shard(project: Project) -> None:
-    """A copied data set has new times and the same bytes."""
-    (project.folder / "input" / "p1.jsonl").touch()
-    assert planned(project) == ({}, {})
-    assert "Nothing to be done" in project.run().output
+def test_touched_shard(here: Project) -> None:
+    """A copied data set has new times and the same bytes; Snakemake knows its checksum here."""
+    (here.folder / "input" / "p1.jsonl").touch()
+    assert planned(here) == ({}, {})
+    assert "Nothing to be done" in here.run().output
 
 
 def test_code_of_another_stage(project: Project, tmp_path: Path) -> None:
     clone = clone_of_the_code(tmp_path / "clone")
-    for name in ("scripts/score_lm_loss.py", "livecc/score_lm_loss/engine.py"):
+    for name in ("scripts/score_lm_loss.py", "livecc/stages/score_lm_loss/engine.py"):
         with (clone / name).open("a") as stream:
             stream.write("\n# A comment.\n")
     project.repository = clone
-    assert "Nothing to be done" in project.run().output
-
-
-def test_fresh_clone(project: Project, tmp_path: Path) -> None:
-    project.repository = clone_of_the_code(tmp_path / "clone")
     assert "Nothing to be done" in project.run().output
 
 
@@ -258,7 +293,7 @@ def clone_of_the_code(clone: Path) -> Path:
     clone.mkdir()
     for name in ("Snakefile", "config.yaml", "models.yaml"):
         shutil.copyfile(REPOSITORY / name, clone / name)
-    for name in ("rules", "scripts", "livecc", "schemas", "envs", "profiles"):
+    for name in ("rules", "scripts", "livecc", "envs", "profiles"):
         shutil.copytree(REPOSITORY / name, clone / name, copy_function=shutil.copyfile)
     return clone
 
@@ -298,7 +333,9 @@ def test_no_gpu_for_a_shard_without_new_items(
 ) -> None:
     """Everything after the language is made anew, and finds all its scores in the cache."""
     project.config["device"] = "cuda"
+    # Both tracks select anew, for which they need the tables.
     project.config["score_talking_head"] = {"enabled": False}
+    select(project, "sft", active_speaker={"min": 0, "max": 0.01})
     for table in project.results().glob("*/scores/identify_language/*.parquet"):
         table.unlink()
     gpus = watched()

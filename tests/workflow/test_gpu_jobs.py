@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from running import FOLD, Project, record
+
+from tests.support import gpu_jobs
+from tests.workflow.running import FOLD, Project, record
 
 pytestmark = pytest.mark.workflow
 
 SHARDS = 12
-JOB = Path(__file__).resolve().parents[1] / "gpu_jobs.py"
+JOB = gpu_jobs.__file__
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ if not words[0].endswith("score_lm_loss.py"):
     sys.exit(subprocess.run([sys.executable, *words]).returncode)
 def option(name): return words[words.index(name) + 1]
 shard = next(word.split("=")[1] for word in words if word.startswith("--shard="))
-job = [sys.executable, {str(JOB)!r}, {str(tmp_path)!r}, option("--gpus"), shard]
+job = [sys.executable, {JOB!r}, {str(tmp_path)!r}, option("--gpus"), shard]
 status = subprocess.run(job).returncode
 if status == 0:
     for name in ("--output", "--stats"):
@@ -49,6 +51,8 @@ sys.exit(status)
     python.chmod(0o755)
     project.config = {
         "device": "cuda",
+        # Its videos are no recordings of what is said.
+        "probe_videos": {"enabled": False},
         "models_folder": str(tmp_path / "models"),
         "tracks": {"pretrain": {"inputs": ["input/*.jsonl"], "videos": "videos"}},
         "identify_language": {"enabled": False},

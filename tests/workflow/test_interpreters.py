@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from environments import make_apptainer, make_conda, make_environment
-from running import FOLD, REPOSITORY, Project, record
+
+from livecc.stages.catalogue import catalogue_for
+from tests.support.places import REPOSITORY
+from tests.workflow.environments import make_apptainer, make_conda, make_environment
+from tests.workflow.running import FOLD, Project, record
 
 pytestmark = pytest.mark.workflow
 
@@ -25,20 +28,24 @@ KINDS = {
     "list_shards": "workflow",
     "select_samples": "workflow",
     "merge_samples": "workflow",
+    "check_samples": "workflow",
     "summarize": "workflow",
     "fetch_model": "lm",
     "identify_language": "lm",
     "score_lm_loss": "lm",
     "make_prompts": "lm",
+    "probe_videos": "workflow",
     "score_talking_head": "vlm",
     "transcribe": "asr",
     "score_active_speaker": "asd",
 }
 _COMMAND = r"^(?:Shell command:)?\s*(\S+) \S*/scripts/(\w+)\.py"
+#: Nothing but the workflow tells jobs where the library is; their interpreters have none.
+NO_PATH = {"PYTHONPATH": ""}
 #: What a run of the small project below runs.
 SMALL = {
     *("clip_captions", "identify_language", "list_shards", "select_samples", "merge_samples"),
-    "summarize",
+    *("check_samples", "summarize"),
 }
 
 
@@ -50,6 +57,8 @@ def small(tmp_path: Path) -> Project:
     project.write_input("one", [record("boat.mp4", FOLD)])
     project.config = {
         "device": "cpu",
+        # Its videos are no recordings of what is said.
+        "probe_videos": {"enabled": False},
         "tracks": {"pretrain": {"inputs": ["input/*.jsonl"], "videos": "videos"}},
         "score_lm_loss": {"enabled": False},
         "score_talking_head": {"enabled": False},
@@ -61,7 +70,7 @@ def small(tmp_path: Path) -> Project:
 def whole(small: Project) -> Project:
     """Both tracks with all stages; for dry runs."""
     small.config["tracks"]["sft"] = {"inputs": ["input/*.jsonl"], "videos": "videos"}
-    for stage in ("score_lm_loss", "score_talking_head"):
+    for stage in ("score_lm_loss", "probe_videos", "score_talking_head"):
         small.config[stage] = {"enabled": True}
     return small
 
@@ -107,9 +116,11 @@ def test_environments_that_were_given_are_used(small: Project, tmp_path: Path) -
     small.config["environments"] = {
         kind: str(make_environment(tmp_path / kind, notes)) for kind in ("workflow", "lm")
     }
-    run = small.run()
+    run = small.run(environment=NO_PATH)
     assert run.status == 0, run.output[-3000:]
     assert recorded(notes) == {script: {KINDS[script]} for script in SMALL}
+    # No job can ask the terminal.
+    assert set(Path(f"{notes}.input").read_text().split()) == {"True"}
 
 
 def test_conda(small: Project, tmp_path: Path) -> None:
@@ -120,7 +131,8 @@ def test_conda(small: Project, tmp_path: Path) -> None:
     # What the configuration says of interpreters here means nothing there.
     small.config["environments"] = {"lm": shutil.which("false")}
     run = small.run(
-        "--sdm", "conda", "--conda-prefix", str(tmp_path / "envs"), environment={"PATH": path}
+        *("--sdm", "conda", "--conda-prefix", str(tmp_path / "envs")),
+        environment={"PATH": path, **NO_PATH},
     )
     assert run.status == 0, run.output[-3000:]
     asked = {
@@ -140,7 +152,7 @@ def test_apptainer(small: Project, tmp_path: Path) -> None:
     path = f"{tmp_path / 'programs'}:{os.environ['PATH']}"
     small.config["environments"] = {"lm": shutil.which("false")}
     small.config["container"] = str(tmp_path / "image")
-    run = small.run("--sdm", "apptainer", environment={"PATH": path})
+    run = small.run("--sdm", "apptainer", environment={"PATH": path, **NO_PATH})
     assert run.status == 0, run.output[-3000:]
     assert recorded(notes) == {script: {"image"} for script in SMALL}
     bound = (tmp_path / "programs" / "bound").read_text().splitlines()[0].split(",")
@@ -178,9 +190,7 @@ def test_conda_environment_of_every_rule_is_that_of_its_interpreter() -> None:
     seen = {}
     for file in (REPOSITORY / "rules").glob("*.smk"):
         for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
-            called = re.search(r"script\('(\w+)'(?:, '(\w+)')?\)", rule) or re.search(
-                r'score_shell\(\s*"(\w+)", "(\w+)"', rule
-            )
+            called = re.search(r"script\('(\w+)'(?:, '(\w+)')?\)", rule)
             if called is None:
                 continue
             conda = re.search(r"conda:\s+f?\"\.\./envs/(.+)\.yaml\"", rule)
@@ -188,6 +198,12 @@ def test_conda_environment_of_every_rule_is_that_of_its_interpreter() -> None:
             seen[called[1]] = called[2] or "workflow"
             kind = re.sub(r"\{.*\belse '(\w+)'\}", r"\1", conda[1])
             assert kind == seen[called[1]], file.name
+    # Those with a score cache declare their kind, and an engine may have an environment of its own.
+    for stage in catalogue_for({}).cached_stages:
+        seen[stage.name] = stage.kind
+        for environment in (stage.kind, *(e.environment for e in stage.engines.values())):
+            if environment is not None:
+                assert (REPOSITORY / "envs" / f"{environment}.yaml").is_file()
     assert seen == KINDS | {"import_transcripts": "workflow", "plan": "workflow"}
 
 

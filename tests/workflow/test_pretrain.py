@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import REPOSITORY, Project
 
-from livecc.merge_samples import read_offsets, read_sample
+from livecc.formats.samples import read_offsets, read_sample
+from livecc.stages.check_samples.check import Videos, check_file
+from tests.support.places import LIVECC, REPOSITORY
+from tests.workflow.running import Project
 
 pytestmark = pytest.mark.workflow
 
 MERGED = ("pretrain", "default", "livecc_pretrain_default_with_seeks.jsonl")
+
+#: The jobs of a changed threshold.
+SELECTING = {"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1}
 
 
 def decisions(project: Project) -> pd.DataFrame:
@@ -47,7 +54,7 @@ def test_bad_lines_are_recorded_and_cost_nothing_else(finished: Project) -> None
     assert list(failed.index) == [3]
     assert failed.reason[3].startswith("not JSON")
     summary = finished.results("summary.txt").read_text()
-    assert "10 lines: 9 videos, 1 that cannot be used" in summary
+    assert "10 lines: 9 videos, 1 unusable" in summary
     assert "one, line 3: not JSON" in summary
 
 
@@ -76,6 +83,58 @@ def test_summary_adds_up(finished: Project) -> None:
     assert summary["stages"]["identify_language"]["items"] == selection["clips"]
 
 
+def test_the_training_file_is_checked(finished: Project) -> None:
+    merged = finished.results(*MERGED)
+    report = json.loads(merged.with_name(f"{merged.name}.check.json").read_text())
+    again = check_file(merged, Videos(finished.folder / "videos")).to_json()
+    assert report.pop("made_with")
+    # Results folders may be moved.
+    assert report == {**again, "file": merged.name}
+    assert report["samples"] == decisions(finished).kept.sum()
+    assert (report["videos"], report["unopened"], report["text_only"]) == (3, 0, False)
+    [counts] = report["counts"]
+    assert counts["checked"] == report["samples"]
+    summary = finished.results("summary.txt").read_text()
+    delivered = f"delivers {counts['complete']} of {counts['checked']} samples complete"
+    assert delivered in summary
+
+
+def test_a_selection_that_keeps_nothing_says_what_would_keep_something(project: Project) -> None:
+    project.config["selections"]["default"]["pretrain"]["words_per_second"] = {"max": 2}
+    run = project.run()
+    assert run.status == 0, run.output[-3000:]
+    summary = project.results("summary.txt").read_text()
+    warning = summary[summary.index("WARNING: pretrain, selection default keeps no clip") :]
+    assert "words_per_second dropped most" in warning
+    assert warning[:200] in run.output
+    [setting] = re.findall(r"--set (words_per_second\.max=\S+)", warning)
+    told = subprocess.run(
+        [*LIVECC, "what-if", "--configfile", "my.yaml", "--set", setting, "--show", "0"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    [clips] = re.findall(r"^clips +(\d+) +0 ", told, re.MULTILINE)
+    assert int(clips) > 0
+
+
+def test_a_prefix_before_the_videos(project: Project) -> None:
+    before = project.results(*MERGED).read_bytes()
+    project.config["tracks"]["pretrain"]["video_prefix"] = "/far away/"
+    run = project.run()
+    assert run.jobs() == SELECTING
+    merged = project.results(*MERGED)
+    assert merged.read_bytes().count(b'"video": "/far away/') == len(read_offsets(merged))
+    check = json.loads(merged.with_name(f"{merged.name}.check.json").read_text())
+    assert (check["unopened"], check["text_only"]) == (0, False)
+    manifest = json.loads(merged.with_name(f"{merged.name}.manifest.json").read_text())
+    assert manifest["configuration"]["video_prefix"] == "/far away/"
+    del project.config["tracks"]["pretrain"]["video_prefix"]
+    assert project.run().status == 0
+    assert project.results(*MERGED).read_bytes() == before
+
+
 def test_second_run_does_nothing(project: Project) -> None:
     run = project.run()
     assert run.status == 0
@@ -85,7 +144,7 @@ def test_second_run_does_nothing(project: Project) -> None:
 def test_threshold_inside_the_gate_runs_no_scoring(project: Project) -> None:
     project.config["selections"]["default"]["pretrain"]["words_per_second"] = {"max": 2}
     run = project.run()
-    assert run.jobs() == {"select_samples": 1, "merge_samples": 1, "summarize": 1}
+    assert run.jobs() == SELECTING
     assert decisions(project).kept.sum() == 0
     assert project.results(*MERGED).read_bytes() == b"[]"
 
@@ -94,7 +153,7 @@ def test_new_selection_runs_beside_the_old_one(project: Project) -> None:
     before = project.results(*MERGED).stat().st_mtime_ns
     project.config["selections"]["loose"] = {"pretrain": {"words_per_second": {"max": 8}}}
     run = project.run()
-    assert run.jobs() == {"select_samples": 1, "merge_samples": 1, "summarize": 1}
+    assert run.jobs() == SELECTING
     assert project.results(*MERGED).stat().st_mtime_ns == before
     loose = project.results("pretrain", "loose", "livecc_pretrain_loose_with_seeks.jsonl")
     clips = pd.read_parquet(project.results("pretrain", "clips"))
@@ -108,7 +167,7 @@ def test_clone_in_another_folder_runs_nothing(project: Project, tmp_path: Path) 
 
     for name in ("Snakefile", "config.yaml", "models.yaml"):
         shutil.copy(REPOSITORY / name, clone / name)
-    for name in ("rules", "scripts", "livecc", "schemas", "envs", "profiles"):
+    for name in ("rules", "scripts", "livecc", "envs", "profiles"):
         shutil.copytree(REPOSITORY / name, clone / name)
     project.repository = clone
     run = project.run()
@@ -124,7 +183,7 @@ def test_speed_settings_run_nothing(project: Project) -> None:
 def test_appended_video_is_the_only_one_scored(project: Project) -> None:
     path = project.folder / "input" / "two.jsonl"
     lines = path.read_text().splitlines()
-    from running import FOLD, record
+    from tests.workflow.running import FOLD, record
 
     project.write_input("two", [*lines, record("sun2.mp4", FOLD[5:], 170)])
     run = project.run()
@@ -135,6 +194,7 @@ def test_appended_video_is_the_only_one_scored(project: Project) -> None:
         "score_talking_head": 1,
         "select_samples": 1,
         "merge_samples": 1,
+        "check_samples": 1,
         "summarize": 1,
     }
     assert project.stats("identify_language", "two")["scored"] == 1
@@ -184,7 +244,9 @@ def test_a_shard_that_goes_and_comes_back(project: Project) -> None:
     aside.rename(shard)
     del project.config["selections"]["default"]["pretrain"]["words_per_second"]
     run = project.run()
-    assert run.jobs().keys() == {"list_shards", "select_samples", "merge_samples", "summarize"}
+    assert run.jobs().keys() == {
+        *("list_shards", "select_samples", "merge_samples", "check_samples", "summarize"),
+    }
     assert project.results(*MERGED).read_bytes() == merged
 
 
@@ -199,5 +261,5 @@ def test_empty_shard(project: Project) -> None:
 def test_switched_off_stages(project: Project) -> None:
     project.config["score_talking_head"]["enabled"] = False
     run = project.run()
-    assert run.jobs() == {"select_samples": 1, "merge_samples": 1, "summarize": 1}
+    assert run.jobs() == SELECTING
     assert set(decisions(project)[decisions(project).kept].video) >= {"missing.mp4", "cut.mp4"}

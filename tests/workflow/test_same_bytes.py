@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from both_tracks import SMALL_BATCHES, make_both_tracks
-from killing import clear
-from running import REPOSITORY, Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.models]
+from tests.support.places import LIVECC
+from tests.workflow.both_tracks import SMALL_BATCHES, make_both_tracks
+from tests.workflow.killing import clear
+from tests.workflow.running import Project
+
+pytestmark = [pytest.mark.workflow, pytest.mark.models, pytest.mark.timeout(1800)]
 
 STAGES = {
-    "pretrain": ("identify_language", "score_lm_loss", "score_talking_head"),
-    "sft": ("identify_language", "score_lm_loss", "score_active_speaker", "make_prompts"),
+    "pretrain": ("identify_language", "score_lm_loss", "probe_videos", "score_talking_head"),
+    "sft": (
+        *("identify_language", "score_lm_loss", "probe_videos"),
+        *("score_active_speaker", "make_prompts"),
+    ),
 }
 
 
@@ -29,7 +33,7 @@ SCORES = {"lm_loss", "language_confidence", "talking_head"}
 
 
 def released(project: Project) -> dict[str, bytes]:
-    """Merged files and their manifests."""
+    """Merged files, their manifests and checks."""
     return {
         path.name: path.read_bytes()
         for track in STAGES
@@ -64,7 +68,7 @@ def divide(project: Project, n_shards: int, seed: int) -> None:
         source.write_text("".join(f"{line}\n" for line in lines))
         for old in folder.glob(f"{name}-*"):
             old.unlink()
-        command = [sys.executable, str(REPOSITORY / "scripts" / "shard_input.py"), str(source)]
+        command = [*LIVECC, "shard", str(source)]
         command += ["--shards", str(n_shards), "--output", str(folder), "--prefix", name]
         subprocess.run(command, check=True, capture_output=True)
     for track, name in (("pretrain", "captions"), ("sft", "spoken")):
@@ -87,7 +91,7 @@ def test_bytes_do_not_depend_on_how_work_is_divided(
     run = project.run()
     assert run.status == 0, run.output[-5000:]
     files, rows = released(project), tables(project)
-    assert len(files) == 6
+    assert len(files) == 9
     assert all(json.loads(files[name])["counts"]["samples"] for name in files if "manifest" in name)
     defaults = {stage: dict.fromkeys(options) for stage, options in SMALL_BATCHES.items()}
     for n_shards, cores, over in (

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from running import BOAT_FR, FOLD, SUN, Project
 
-from livecc.merge_samples import read_offsets, read_sample
+from livecc.formats.samples import read_offsets, read_sample
+from livecc.trainer.window import video_window
+from tests.workflow.running import BOAT_FR, FOLD, SUN, Project
+from tests.workflow.tracks import spoken
 
 pytestmark = pytest.mark.workflow
 
 MERGED = ("sft", "default", "livecc_sft_default_with_seeks.jsonl")
-
-
-def spoken(video: str, words: list[str], n_words: int = 150, **more: Any) -> dict[str, Any]:
-    """A record with its transcript: a word every 0.4 s, sentences of ten words."""
-    content = []
-    for n in range(n_words):
-        word = words[n % len(words)].strip(".") or "and"
-        word = word.capitalize() if n % 10 == 0 else f"{word}." if n % 10 == 9 else word
-        content.append([round(0.4 * n, 2), round(0.4 * n + 0.3, 2), word])
-    title = f"About {video}"
-    return {"video": video, "title": title, "category": "Sports", "content": content, **more}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +43,8 @@ def sft(tmp_path_factory: pytest.TempPathFactory, tiny_lm: Path) -> Project:
     )
     project.config = {
         "device": "cpu",
+        # Its videos are no recordings of what is said.
+        "probe_videos": {"enabled": False},
         "tracks": {"sft": {"inputs": ["input/*.jsonl"], "videos": "videos"}},
         "transcribe": {"enabled": False},
         "score_lm_loss": {"model": str(tiny_lm)},
@@ -81,7 +73,7 @@ def test_every_line_and_clip_is_accounted_for(sft: Project) -> None:
     assert selection["clips"] == len(table) == summary["input"]["clips"]
     assert selection["clips"] == selection["kept"] + sum(selection["dropped"].values())
     text = sft.results("summary.txt").read_text()
-    assert "8 lines: 5 videos, 1 of other categories, 2 that cannot be used" in text
+    assert "8 lines: 5 videos, 1 of other categories, 2 unusable" in text
     assert "Sports 6 of 6, Music 0 of 1" in text
 
 
@@ -93,7 +85,8 @@ def test_training_file_loads_with_the_trainers_reader(sft: Project) -> None:
     for user, assistant in samples:
         video, query = user["content"]
         stream = assistant["content"][0]["text_stream"]
-        assert (video["video_start"], video["video_end"]) == (stream[0][0], stream[-1][1])
+        window = video_window(stream[0][0], stream[-1][1])
+        assert (video["video_start"], video["video_end"]) == window
         assert query["title"] == f"About {video['video']}"
         # A clip begins with a sentence: what was said before ends with one.
         assert query["previous"] == "" or query["previous"][-1] == "."

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from running import BOAT_FR, FOLD, SUN, Project, record
+from tests.workflow.running import BOAT_FR, FOLD, SUN, Project, record
 
 #: Score stage -> its tracks.
 STAGES = {
@@ -58,7 +58,7 @@ def make_both_tracks(folder: Path, tiny_lm: Path, face_detector: Path) -> Projec
     """Two shards a track. Talking-head scores of text.mp4 and missing.mp4 fail."""
     import torch
 
-    from livecc.score_active_speaker.network import FILE_NAME, LightASD
+    from livecc.stages.score_active_speaker.network import FILE_NAME, LightASD
 
     folder.mkdir(parents=True, exist_ok=True)
     project = Project(folder)
@@ -78,6 +78,8 @@ def make_both_tracks(folder: Path, tiny_lm: Path, face_detector: Path) -> Projec
     project.write_input("s2", [spoken("walk.mp4", SUN)])
     project.config = {
         "device": "cpu",
+        # Its videos are no recordings of what is said.
+        "probe_videos": {"enabled": False},
         "models_folder": "models",
         "tracks": {
             "pretrain": {"inputs": ["input/p*.jsonl"], "videos": "videos"},

@@ -1,0 +1,133 @@
+"""Shared by the sub-commands: how they are run, and common arguments."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand
+
+from livecc import cli
+from livecc.files.paths import expanded, paths_expanded
+from livecc.formats.video_paths import Outside
+
+#: Separates the values of one option. A file name may contain any other character.
+_BETWEEN = "\0"
+#: Options with several values, like Snakemake's `--configfile a.yaml b.yaml`.
+_OF_MANY = frozenset({"--configfile", "--config"})
+
+
+def register(app: typer.Typer, command: Callable[..., int | None], name: str | None = None) -> None:
+    """Add a function to a program, as a sub-command that ends like all command lines."""
+
+    @functools.wraps(command)
+    def run(**options: Any) -> NoReturn:
+        read = {name: paths_expanded(value) for name, value in options.items()}
+        cli.finish(lambda: command(**read))
+
+    # Without it, the list of sub-commands would truncate the first sentence.
+    summary = " ".join((command.__doc__ or "").partition("\n\n")[0].split())
+    app.command(name, cls=Command, short_help=summary)(run)
+
+
+class Command(TyperCommand):
+    """A command with options that take several values."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options to the help, without the Python types of arguments."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                name, text = record
+                if param.param_type_name == "argument":
+                    sections["Arguments"].append((name.partition(" <")[0], text))
+                else:
+                    sections["Options"].append((name, text))
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        own = {name for param in self.params for name in param.opts}
+        return super().parse_args(ctx, gathered(args, _OF_MANY & own))
+
+
+def gathered(words: Iterable[str], options: Iterable[str]) -> list[str]:
+    """The words of a command line, with all values of one of `options` joined into one."""
+    found: list[str] = []
+    inside = ended = False
+    for word in words:
+        ended |= word == "--"
+        if ended or word.startswith("-"):
+            inside = word in options and not ended
+        elif inside and found[-1] not in options:
+            found[-1] += _BETWEEN + word
+            continue
+        found.append(word)
+    return found
+
+
+def files_of(values: Iterable[str]) -> list[list[Path]]:
+    """The files of each occurrence of an option with several values."""
+    return [[expanded(name) for name in value.split(_BETWEEN)] for value in values]
+
+
+def configuration_files(values: Iterable[str]) -> list[Path]:
+    """All files of --configfile, in order."""
+    return [file for files in files_of(values) for file in files]
+
+
+#: --configfile, as in Snakemake.
+ConfigFiles = Annotated[
+    list[str],
+    typer.Option(
+        "--configfile",
+        metavar="YAML...",
+        help="Configuration files, as for snakemake: later files override earlier ones, and all "
+        "override the defaults in config.yaml.",
+        show_default=False,
+    ),
+]
+
+
+#: --videos-outside, as in the configuration.
+VideosOutside = Annotated[
+    Outside,
+    typer.Option(
+        metavar="WHICH",
+        help="Videos outside of their folder that may be opened, as in the configuration: none; "
+        "links (those that symbolic links in it lead to); paths (any).",
+    ),
+]
+
+
+def one_of(known: Callable[[], Iterable[str]]) -> dict[str, Any]:
+    """Settings of an option whose value is one of `known`, which is only called when needed."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in (names := list(known())):
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
+        return value
+
+    return {"callback": check, "autocompletion": beginning(known)}
+
+
+def beginning(known: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Completion of a name: those of `known` that begin with the typed text."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in known() if name.startswith(incomplete)]
+
+    return complete
+
+
+def track_names() -> list[str]:
+    """The tracks of the workflow."""
+    from livecc.stages.plugins import package_tracks
+    from livecc.stages.tracks import TRACKS
+
+    return [*(track.name for track in TRACKS), *package_tracks()]

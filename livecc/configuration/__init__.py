@@ -1,0 +1,45 @@
+"""Reading, checking and resolving the configuration.
+
+The configuration is a plain dict, as merged by Snakemake: config.yaml holds every default, and
+files given on the command line override single keys.
+"""
+
+from livecc.configuration.checks import check, check_writable, complete, load
+from livecc.configuration.resolved import (
+    active_rules,
+    active_stages,
+    active_tracks,
+    clip_stages,
+    explicit_gates,
+    find_shards,
+    gate,
+    models,
+    optional_models,
+    selections,
+    shards,
+)
+from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml
+from livecc.stages.catalogue import catalogue_of
+
+__all__ = [
+    "DEFAULTS_FILE",
+    "REPOSITORY",
+    "active_rules",
+    "active_stages",
+    "active_tracks",
+    "catalogue_of",
+    "check",
+    "check_writable",
+    "clip_stages",
+    "complete",
+    "explicit_gates",
+    "find_shards",
+    "gate",
+    "load",
+    "models",
+    "optional_models",
+    "overlay",
+    "read_yaml",
+    "selections",
+    "shards",
+]

@@ -1,0 +1,246 @@
+"""Checks of the configuration, before any job starts."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from livecc.configuration.messages import schema_problems
+from livecc.configuration.options import defaults, guest_engines, is_allowed, json_schema
+from livecc.configuration.resolved import (
+    active_tracks,
+    earlier_rules,
+    models_of,
+    selections,
+    shards,
+)
+from livecc.configuration.texts import read_texts
+from livecc.errors import LiveccError
+from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml
+from livecc.formats.layout import RESERVED_NAMES
+from livecc.stages.catalogue import catalogue_of
+from livecc.stages.external_scores.check import (
+    SECTION,
+    name_problems,
+    section_schema,
+    table_problems,
+    taken_names,
+    track_problems,
+)
+from livecc.thresholds.kinds import Rule
+
+#: What Snakemake reads as something else in the path of a file.
+_BRACES = re.compile(r"[{}\n]")
+
+
+def load(files: Iterable[Path | str] = ()) -> dict[str, Any]:
+    """The defaults merged with `files`, checked.
+
+    Raises LiveccError when a file cannot be read or a setting is invalid.
+    """
+    config = read_yaml(DEFAULTS_FILE)
+    for file in files:
+        overlay(config, read_yaml(file))
+    config = complete(config)
+    check(config)
+    return config
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with missing defaults filled in: of config.yaml, of plugin stages.
+
+    Texts that stand for something else are read: "true", "8", "null", "~/data".
+
+    Raises LiveccError when a section names a stage that cannot be loaded.
+    """
+    config = _filled(config, read_yaml(DEFAULTS_FILE))
+    told = {**config, SECTION: config.get(SECTION) or {}}
+    # `check` reports invalid external scores.
+    usable = {**told, SECTION: {}} if list(_external_names(told)) else told
+    catalogue = catalogue_of(usable)
+    whole = _filled(told, defaults(catalogue, guest_engines(catalogue, told)))
+    schema = json_schema(catalogue, told)
+    read: dict[str, Any] = read_texts(whole, schema, schema["$defs"])
+    return read
+
+
+def _filled(given: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    """`given`, in its order, plus the keys of `default` that it lacks, recursively."""
+    whole = {
+        key: _filled(value, default[key])
+        if isinstance(value, Mapping) and isinstance(default.get(key), Mapping)
+        else value
+        for key, value in given.items()
+    }
+    return whole | {key: value for key, value in default.items() if key not in given}
+
+
+def _external_names(config: Mapping[str, Any]) -> Iterator[str]:
+    """Errors in external scores that would break the catalogue built from them."""
+    external = config.get(SECTION) or {}
+    if not external:
+        return
+    yield from schema_problems({SECTION: external}, section_schema())
+    if isinstance(external, Mapping):
+        others = catalogue_of({**config, SECTION: {}})
+        taken = taken_names(others.stages.values(), {*config, *defaults(others)})
+        yield from name_problems(external, taken)
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raise LiveccError listing each invalid setting: value, what is allowed, nearest known key.
+
+    `config` is complete.
+    """
+    problems = list(_external_names(config))
+    if not problems:
+        catalogue = catalogue_of(config)
+        if not is_allowed(config, catalogue):
+            problems = list(schema_problems(config, json_schema(catalogue, config)))
+    problems = problems or list(_other_problems(config))
+    if problems:
+        raise LiveccError("Configuration: " + "\n".join(problems))
+
+
+def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    yield from _not_finite(config, ())
+    yield from _selection_problems(config)
+    catalogue = catalogue_of(config)
+    for stage in catalogue.stages.values():
+        gate = stage.gated and config[stage.name]["gate"]
+        if isinstance(gate, Mapping):
+            yield from _bound_problems(f"{stage.name}.gate", gate, catalogue.rules)
+            yield from _gate_problems(config, stage.name, gate)
+    for stage in catalogue.stages.values():
+        yield from stage.problems(config)
+    yield from track_problems(config[SECTION], catalogue.tracks)
+    yield from table_problems(config[SECTION])
+    yield from _model_problems(config)
+    yield from _place_problems(config)
+    yield from _input_problems(config)
+
+
+def _not_finite(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _not_finite(inner, (*path, str(key)))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{'.'.join(path)}: {value} is not allowed; it must be a finite number"
+
+
+def _selection_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    rules = catalogue_of(config).rules
+    for name, selection in config["selections"].items():
+        if not isinstance(name, str):
+            yield f"selections.{name}: YAML does not read the name as a string; quote it"
+        elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+            yield (
+                f"selections.{name}: selection names are folder names: only letters, digits, - "
+                "and _, starting with a letter or digit, at most 64 characters"
+            )
+        if name in RESERVED_NAMES:
+            yield f"selections.{name}: reserved name; not allowed: {', '.join(RESERVED_NAMES)}"
+        for track, thresholds in (selection or {}).items():
+            yield from _bound_problems(f"selections.{name}.{track}", thresholds or {}, rules)
+
+
+def _bound_problems(
+    path: str, thresholds: Mapping[str, Any], rules: Mapping[str, Rule]
+) -> Iterator[str]:
+    for name, rule in rules.items():
+        bounds = thresholds.get(name)
+        if bounds is not None:
+            yield from rule.kind.problems(f"{path}.{name}", bounds)
+
+
+def _gate_problems(config: Mapping[str, Any], stage: str, gate: Mapping[str, Any]) -> Iterator[str]:
+    """A gate may use earlier scores only: a rule on its own or a later one would never apply."""
+    catalogue = catalogue_of(config)
+    earlier: dict[str, Rule] = {}
+    for track in catalogue.tracks.values():
+        names = [one.name for one in track.score_stages]
+        if stage in names:
+            earlier |= earlier_rules(track.score_stages, stage)
+    for rule in gate:
+        if rule not in earlier:
+            allowed = ", ".join(name for name in catalogue.rules if name in earlier)
+            yield f"{stage}.gate.{rule}: not scored before {stage}; this gate may use {allowed}"
+
+
+def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """A model of models.yaml must fit the task it is used for."""
+    entries = read_yaml(REPOSITORY / "models.yaml")
+    for use in models_of(config):
+        task, wanted = entries.get(use.model.reference, {}).get("task"), use.model.task
+        if task is not None and wanted is not None and task != wanted:
+            fitting = [name for name, entry in entries.items() if entry["task"] == wanted]
+            yield (
+                f"{use.stage.name}.{use.model.option}: {use.model.reference!r} is a {task}, "
+                f"not for {wanted}; models.yaml has {', '.join(fitting)}"
+            )
+
+
+def check_writable(config: Mapping[str, Any]) -> None:
+    """Raise LiveccError if a run could not write its results; who only reads need not ask."""
+    for key in ("results", "score_cache"):
+        if config[key] is not None:
+            place = _existing(config[key])
+            if not os.access(place, os.W_OK):
+                raise LiveccError(
+                    f"{key}: {config[key]!r} is not writable: no permission in {place} "
+                    "(docs/running.md, results of a group)"
+                )
+
+
+def _existing(folder: str) -> Path:
+    """A folder, or the nearest one above it that exists."""
+    place = Path(folder).expanduser().absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    return place
+
+
+def _place_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Folders that cannot be any, interpreters that do not exist, and names of wildcards."""
+    named = {key: config[key] for key in ("results", "score_cache", "models_folder", "container")}
+    for key, path in named.items():
+        if path is not None and _BRACES.search(path):
+            yield (
+                f"{key}: {path!r} must not contain braces or line breaks, which Snakemake reads "
+                "as wildcards"
+            )
+    for key in ("results", "score_cache", "models_folder"):
+        if config[key] is None or _BRACES.search(config[key]):
+            continue
+        place = _existing(config[key])
+        if not place.is_dir():
+            yield f"{key}: {config[key]!r} cannot be a folder: {place} is a file"
+    for kind, python in config["environments"].items():
+        if python is not None and shutil.which(python) is None:
+            yield f"environments.{kind}: {python!r} is not an executable"
+
+
+def _input_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    with_input = active_tracks(config)
+    if not with_input:
+        yield (
+            "tracks: no input; name your JSON-lines files in tracks.pretrain.inputs or "
+            "tracks.sft.inputs, or try the demo (make demo)"
+        )
+    for name in with_input:
+        try:
+            shards(config, name)
+        except LiveccError as error:
+            yield str(error)
+        if not Path(config["tracks"][name]["videos"]).is_dir():
+            yield (
+                f"tracks.{name}.videos: {config['tracks'][name]['videos']!r} is not a folder; give "
+                'the folder that the "video" paths of the records are relative to'
+            )
+        if not selections(config, name):
+            yield f"selections: no selection has thresholds for {name}; add selections.NAME.{name}"

@@ -1,0 +1,1 @@
+"""File access: atomic writes, streaming reads."""

@@ -1,0 +1,1 @@
+"""The content and location of every file."""

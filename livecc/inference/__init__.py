@@ -1,0 +1,1 @@
+"""Model inference: devices, memory, loading a causal model, batch budgets."""

@@ -1,0 +1,1 @@
+"""Maintenance of a score cache: reports, pruning, export and import."""

@@ -1,0 +1,1 @@
+"""Where weights come from, and the proof of which ones they are."""

@@ -1,0 +1,1 @@
+"""Planning a run: its jobs and what they would score."""

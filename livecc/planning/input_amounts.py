@@ -1,0 +1,288 @@
+"""What the input of a track comes to, before anything is made of it: videos, clips, words, seconds.
+
+Some lines of some shards are cut into clips as a run would cut them, and the rest is estimated by
+the size of the files; for small inputs the estimate is exact. Where videos are transcribed, nobody
+knows their words yet: how much a video comes to is taken from what earlier shards came to, or from
+the lengths of some of the videos.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from livecc import configuration
+from livecc.declaration import CachedStage
+from livecc.errors import LiveccError
+from livecc.files.atomic import read_json
+from livecc.files.limits import most_unpacked
+from livecc.files.lines import decompressed
+from livecc.formats.layout import Layout
+from livecc.formats.video_paths import RefusedVideoError, VideoFolder
+from livecc.planning.ranges import NOTHING, Range
+from livecc.stages.clip_captions.cut import WordOptions, clip_captions
+from livecc.stages.clip_captions.declaration import STAGE as CLIP_CAPTIONS
+from livecc.stages.clip_transcripts.cut import clip_transcripts
+from livecc.stages.clip_transcripts.declaration import STAGE as CLIP_TRANSCRIPTS
+from livecc.stages.filter_categories.declaration import STAGE as FILTER_CATEGORIES
+from livecc.stages.filter_categories.shard import filter_categories
+from livecc.stages.import_transcripts.shard import import_transcripts
+from livecc.stages.spans import ClipOptions
+
+log = logging.getLogger(__name__)
+
+#: Of so many shards, evenly spread, so many bytes each are read, for so many seconds at most.
+SAMPLED_SHARDS = 16
+SAMPLED_BYTES = 2**20
+SAMPLE_SECONDS = 8.0
+#: So many times as much is read of a file that compresses well.
+_MORE = 16
+#: So many videos are opened, each with a time limit in seconds.
+OPENED_VIDEOS = 8
+OPEN_SECONDS = 3.0
+#: So many earlier shards are looked at.
+EARLIER_SHARDS = 50
+#: A video that nobody can open lasts from a minute to 20 minutes.
+UNKNOWN_SECONDS = Range(60.0, 1200.0)
+#: The words of a second of video, pauses included; how much of it is in clips.
+SPOKEN_WORDS = Range(1.0, 3.0)
+IN_CLIPS = Range(0.5, 1.0)
+
+Lines = Sequence[tuple[int, bytes]]
+
+
+@dataclass(frozen=True)
+class InputAmount:
+    """What a part of the input comes to.
+
+    videos: usable ones, of wanted categories. media: their seconds, if they are to be transcribed.
+    words and seconds: those of the clips.
+    """
+
+    videos: Range = NOTHING
+    media: Range = NOTHING
+    clips: Range = NOTHING
+    words: Range = NOTHING
+    seconds: Range = NOTHING
+
+    def __add__(self, other: InputAmount) -> InputAmount:
+        return InputAmount(*(a + b for a, b in zip(self._parts(), other._parts(), strict=True)))
+
+    def __mul__(self, factor: Range | float) -> InputAmount:
+        return InputAmount(*(part * factor for part in self._parts()))
+
+    def _parts(self) -> tuple[Range, ...]:
+        return (self.videos, self.media, self.clips, self.words, self.seconds)
+
+
+class TrackInput:
+    """The input of a track with inputs, looked at once."""
+
+    def __init__(self, config: Mapping[str, Any], track: str) -> None:
+        self._config, self._track = config, track
+        self._shards = configuration.shards(config, track)
+        self._stages = configuration.clip_stages(config, track)
+        told = config["tracks"][track]
+        self._videos = VideoFolder(Path(told["videos"]), told["videos_outside"])
+
+    def shard(self, name: str) -> InputAmount | None:
+        """What a shard comes to; None if it could not be read."""
+        if name in self._sampled:
+            return self._sampled[name]
+        read = [shard for shard in self._sampled.values() if shard is not None]
+        try:
+            size = Path(self._shards[name]).stat().st_size
+            mean = sum(Path(self._shards[one]).stat().st_size for one in self._read_shards)
+        except OSError:
+            return None
+        return sum(read, InputAmount()) * (size / mean) if read and mean else None
+
+    @property
+    def _read_shards(self) -> list[str]:
+        return [name for name, amount in self._sampled.items() if amount is not None]
+
+    @cached_property
+    def _sampled(self) -> dict[str, InputAmount | None]:
+        """Amounts of the shards that are read; None for one that cannot be."""
+        deadline = time.monotonic() + SAMPLE_SECONDS
+        found: dict[str, InputAmount | None] = {}
+        for name in spread(list(self._shards), SAMPLED_SHARDS):
+            if found and time.monotonic() > deadline:
+                break
+            try:
+                lines, share = read_sample(Path(self._shards[name]))
+                found[name] = self._amount(lines) * (1 / share) if lines else InputAmount()
+            except (LiveccError, OSError, EOFError) as error:
+                log.debug("%s: %s", self._shards[name], error)
+                found[name] = None
+        return found
+
+    def _amount(self, lines: Lines) -> InputAmount:
+        if CLIP_CAPTIONS in self._stages:
+            return self._of_captions(lines)
+        section = self._config[FILTER_CATEGORIES.name]
+        wanted = section["categories"] if section["enabled"] else None
+        records = [row for row in filter_categories(lines, wanted) if row["status"] == "ok"]
+        if any(isinstance(stage, CachedStage) for stage in self._stages):
+            # Its words are heard in the files.
+            return self._of_videos([row["video"] for row in records])
+        return self._of_transcripts(lines, records)
+
+    def _of_captions(self, lines: Lines) -> InputAmount:
+        section = self._config[CLIP_CAPTIONS.name]
+        words = WordOptions(section["unit"], section["drop_repeated_words"])
+        options = self._clip_options(section, section["max_gap_seconds"])
+        return _counted(video.clips for video in clip_captions(lines, options, words))
+
+    def _of_transcripts(self, lines: Lines, records: list[dict[str, Any]]) -> InputAmount:
+        section = self._config[CLIP_TRANSCRIPTS.name]
+        options = self._clip_options(section, section["max_silence_seconds"])
+        transcripts = import_transcripts(lines, records, self._config["mode"])
+        cut = clip_transcripts(records, transcripts, options)
+        return _counted(clips for _, clips in cut)
+
+    def _clip_options(self, section: Mapping[str, Any], gap: float) -> ClipOptions:
+        return ClipOptions(
+            section["min_clip_seconds"], section["max_clip_seconds"], gap, self._config["mode"]
+        )
+
+    # --- videos that are to be transcribed ---
+
+    def _of_videos(self, videos: Sequence[str]) -> InputAmount:
+        count = Range.of(len(videos))
+        earlier = self._of_earlier_video
+        if earlier is not None:
+            clips, words, seconds = (count * one for one in earlier)
+            return InputAmount(count, seconds / IN_CLIPS, clips, words, seconds)
+        media = count * self._length
+        section = self._config[CLIP_TRANSCRIPTS.name]
+        longest, shortest = section["max_clip_seconds"], section["min_clip_seconds"]
+        clips = media / Range(max(shortest, 1.0), max(longest, 1.0))
+        return InputAmount(count, media, clips, media * SPOKEN_WORDS, media * IN_CLIPS)
+
+    @cached_property
+    def _of_earlier_video(self) -> tuple[float, float, float] | None:
+        """Clips, words and seconds of a video in the shards that have been cut already."""
+        layout = Layout.of(self._config)
+        total = dict.fromkeys(("videos", "clips", "words", "seconds"), 0.0)
+        for name in spread(list(self._shards), EARLIER_SHARDS):
+            stats = stats_of(layout.shard(self._track, name).stats(CLIP_TRANSCRIPTS.name))
+            for key in total:
+                total[key] += stats.get(key, 0)
+        videos = total["videos"]
+        if not videos:
+            return None
+        return total["clips"] / videos, total["words"] / videos, total["seconds"] / videos
+
+    @cached_property
+    def _length(self) -> Range:
+        """Seconds of a video, from some that can be opened."""
+        lengths = list(lengths_of(self._some_videos()))
+        return Range.of(sum(lengths) / len(lengths)) if lengths else UNKNOWN_SECONDS
+
+    def _some_videos(self) -> Iterator[Path]:
+        for name in spread(list(self._shards), OPENED_VIDEOS):
+            try:
+                lines, _ = read_sample(Path(self._shards[name]))
+            except (LiveccError, OSError, EOFError):
+                continue
+            rows = [row for row in filter_categories(lines, None) if row["status"] == "ok"]
+            each = -(-OPENED_VIDEOS // min(len(self._shards), OPENED_VIDEOS))
+            for row in spread(rows, each):
+                with suppress(RefusedVideoError):
+                    yield self._videos.file(row["video"])
+
+
+def read_sample(path: Path, limit: int = SAMPLED_BYTES) -> tuple[list[tuple[int, bytes]], float]:
+    """The first complete lines of a file, numbered, and the share of the file that they are.
+
+    `limit` bytes are read, or some more if they are most of the file. Raises OSError, and EOFError
+    for a broken file.
+    """
+    size = path.stat().st_size
+    with path.open("rb", buffering=2**16) as raw:
+        stream = decompressed(path, raw, most_unpacked)
+        data = stream.read(limit)
+        if len(data) == limit and raw.tell() * 2 >= size:
+            # Little is left to read, though it may still become a lot.
+            limit *= _MORE
+            data += stream.read(limit - len(data))
+        read = raw.tell()
+    if len(data) < limit:
+        kept, share = data, 1.0
+    else:
+        kept = data[: data.rfind(b"\n") + 1]
+        share = min(1.0, read / size * len(kept) / len(data))
+    if data and not kept:
+        raise EOFError("no line ends in what was read")
+    lines = [(number, line) for number, line in enumerate(kept.split(b"\n"), 1) if line.strip()]
+    return lines, share
+
+
+def spread(values: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` of the values, evenly spread over all of them."""
+    step = max(1.0, len(values) / count)
+    return [values[int(number * step)] for number in range(min(count, len(values)))]
+
+
+def stats_of(path: str) -> Mapping[str, Any]:
+    """The stats of a job; empty if there are none."""
+    try:
+        stats = read_json(path)
+    except (LiveccError, OSError):
+        return {}
+    return stats if isinstance(stats, dict) else {}
+
+
+def lengths_of(videos: Iterator[Path]) -> Iterator[float]:
+    """The lengths in seconds of those videos that say it, read in processes of their own."""
+    from livecc.media.audio import container_seconds
+    from livecc.media.pool import work_ahead
+
+    there = [(str(path), path) for path in videos if path.is_file()]
+    if not there:
+        return
+    try:
+        opened = work_ahead(
+            container_seconds,
+            there,
+            workers=2,
+            timeout_seconds=OPEN_SECONDS,
+            ahead=len(there),
+            warm_up=_import_av,
+        )
+        for _, seconds in opened:
+            if isinstance(seconds, float) and seconds > 0:
+                yield seconds
+    except (LiveccError, ImportError) as error:
+        log.debug("no video can be opened: %s", error)
+
+
+def _import_av() -> str:
+    import av
+
+    return str(av.__name__)
+
+
+def _counted(videos: Iterator[list[dict[str, Any]]]) -> InputAmount:
+    """What clips, video by video, come to."""
+    with_clips = clips = words = 0
+    seconds = 0.0
+    for rows in videos:
+        usable = [row for row in rows if row["status"] == "ok"]
+        with_clips += bool(usable)
+        clips += len(usable)
+        words += sum(row["last_word"] - row["first_word"] for row in usable)
+        seconds += sum(row["end"] - row["start"] for row in usable)
+    return InputAmount(
+        videos=Range.of(with_clips),
+        clips=Range.of(clips),
+        words=Range.of(words),
+        seconds=Range.of(seconds),
+    )

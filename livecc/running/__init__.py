@@ -1,0 +1,1 @@
+"""Support for active runs: driver, jobs, GPUs, progress."""

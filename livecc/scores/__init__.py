@@ -1,0 +1,1 @@
+"""Scoring every item once: score jobs, the score cache, and tables of scores."""

@@ -1,0 +1,1 @@
+"""Decisions from stored scores: select, merge, what-if."""

@@ -1,0 +1,1 @@
+"""What-if: what other thresholds would keep, from stored scores."""

@@ -1,0 +1,1 @@
+"""The stages of the workflow, one package each, and what they share."""

@@ -1,0 +1,1 @@
+"""A1: cut caption tracks into clips."""

@@ -1,0 +1,1 @@
+"""B3: cut transcripts into clips that start with a sentence."""

@@ -1,0 +1,1 @@
+"""External scores: tables supplied by the user."""

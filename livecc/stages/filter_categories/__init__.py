@@ -1,0 +1,1 @@
+"""B1: filter the records of the SFT track by category."""

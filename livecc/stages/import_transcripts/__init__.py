@@ -1,0 +1,1 @@
+"""Transcripts taken from the input instead of transcribing."""

@@ -1,0 +1,1 @@
+"""What the LiveCC trainer makes of a sample: its reader is the judge of what is released."""

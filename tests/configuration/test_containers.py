@@ -1,0 +1,34 @@
+"""What containers get to see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from livecc.configuration import containers
+
+
+def test_folders_that_hold_everything(tmp_path: Path) -> None:
+    (tmp_path / "real" / "videos").mkdir(parents=True)
+    (tmp_path / "clone" / "models").mkdir(parents=True)
+    (tmp_path / "videos").symlink_to(tmp_path / "real" / "videos")
+    wanted = ["clone", "clone/models", "clone/not/yet/results", "videos"]
+    assert containers.visible_folders(tmp_path / name for name in wanted) == [
+        tmp_path / "clone",
+        tmp_path / "real" / "videos",
+        tmp_path / "videos",
+    ]
+
+
+def test_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(containers, "NVIDIA_DEVICE", tmp_path / "nvidiactl")
+    variables = containers.container_environment([tmp_path], {})
+    assert variables == {"SINGULARITY_BIND": str(tmp_path)}
+    program = tmp_path / "apptainer"
+    program.touch()
+    program.chmod(0o755)
+    (tmp_path / "nvidiactl").touch()
+    variables = containers.container_environment([tmp_path], {"APPTAINER_BIND": "/a:/b"})
+    assert variables == {"APPTAINER_BIND": f"/a:/b,{tmp_path}", "APPTAINER_NV": "1"}
