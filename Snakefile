@@ -26,6 +26,11 @@ include: "rules/driver.smk"
 include: "rules/fetch_model.smk"
 
 
+if any(takes_videos(track) for track in TRACKS):
+
+    include: "rules/take_videos.smk"
+
+
 # Each stage that makes clips has a rule of its own; those that score are made of declarations.
 for stage in dict.fromkeys(
     stage for track in CATALOGUE.tracks.values() for stage in track.clip_stages_for(config)

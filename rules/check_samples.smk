@@ -11,8 +11,11 @@
 rule check_samples:
     input:
         merged=LAYOUT.merged("{track}", "{selection}"),
-        settings=lambda wildcards: if_made_differently(
-            DISK.check(wildcards.track, wildcards.selection), checked_with(wildcards)
+        settings=lambda wildcards: waiting(
+            wildcards.track,
+            lambda: if_made_differently(
+                DISK.check(wildcards.track, wildcards.selection), checked_with(wildcards)
+            ),
         ),
     output:
         LAYOUT.check("{track}", "{selection}"),

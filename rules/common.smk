@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
@@ -152,6 +153,29 @@ def changed_unless(path, is_current):
     if Path(path).exists():
         return [] if is_current() else CHANGED.newer_than(path)
     return CHANGED.newer_than(path) if BEGUN else []
+
+
+def takes_videos(track):
+    """Whether the input of a track is what another one keeps."""
+    return config["tracks"][track]["from"] is not None
+
+
+def taken_videos(track):
+    """The lists of the videos that a track takes, once they are known."""
+    return checkpoints.take_videos.get(track=track).output[0]
+
+
+def waiting(track, settings):
+    """The newer input that `settings` returns, if any, of a job of a track.
+
+    If the track takes videos of another, all its jobs wait until these are known: whether a job
+    runs is decided then, for that job and everything before it.
+    """
+    if not takes_videos(track):
+        return settings()
+    known = ancient(taken_videos(track))
+    changed = settings()
+    return [known, changed] if changed else [known]
 
 
 def record_touched_jobs():
@@ -327,7 +351,7 @@ def settings_of(stage):
             return current and not was_replaced(stage, wildcards)
 
         stats = DISK.shard(wildcards.track, wildcards.shard).stats(stage.name)
-        return changed_unless(stats, is_current)
+        return waiting(wildcards.track, lambda: changed_unless(stats, is_current))
 
     return {"settings": settings}
 
@@ -337,7 +361,29 @@ def settings_of(stage):
 
 def input_shard(wildcards):
     """The input file of a shard."""
+    if takes_videos(wildcards.track):
+        return LAYOUT.shard(wildcards.track, wildcards.shard).taken_lines
     return outside(SHARDS[wildcards.track][wildcards.shard])
+
+
+def input_state(wildcards):
+    """What tells the input of a shard from an earlier one: settings, and a file from outside.
+
+    A file that the workflow makes is told by what it is made of, because it may not be there yet.
+    """
+    if not takes_videos(wildcards.track):
+        return {}, input_shard(wildcards)
+    lists = Path(taken_videos(wildcards.track))
+    giver = config["tracks"][wildcards.track]["from"]["track"]
+    of_giver = wildcards_of(track=giver, shard=wildcards.shard)
+    settings, file = input_state(of_giver)
+    taken = json.loads(lists.read_bytes())["shards"].get(wildcards.shard)
+    return {"taken": taken, "given": settings}, file
+
+
+def wildcards_of(**values):
+    """Wildcards with these values."""
+    return SimpleNamespace(**values)
 
 
 def tracks_of(stage):
@@ -348,11 +394,13 @@ def tracks_of(stage):
 
 def clips_made_with(params):
     """What clips were made with: the params of their rule, and the input file."""
-    return lambda wildcards: made_with(
-        {**params, "outside": outside_flags(wildcards.track)},
-        input_shard(wildcards),
-        results=RESULTS,
-    )
+
+    def digest(wildcards):
+        settings, file = input_state(wildcards)
+        decides = {**params, "outside": outside_flags(wildcards.track), **settings}
+        return made_with(decides, file, results=RESULTS)
+
+    return digest
 
 
 def clips_made_differently(stage, params):
@@ -364,7 +412,7 @@ def clips_made_differently(stage, params):
             return same and not was_replaced(stage, wildcards)
 
         stats = DISK.shard(wildcards.track, wildcards.shard).stats(stage.name)
-        return changed_unless(stats, is_current)
+        return waiting(wildcards.track, lambda: changed_unless(stats, is_current))
 
     return settings
 

@@ -42,7 +42,9 @@ def imported_differently(stage):
 
     def settings(wildcards):
         stats = DISK.shard(wildcards.track, wildcards.shard).stats(stage.name)
-        return if_made_differently(stats, external_made_with(stage))
+        return waiting(
+            wildcards.track, lambda: if_made_differently(stats, external_made_with(stage))
+        )
 
     return settings
 

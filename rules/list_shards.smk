@@ -12,6 +12,12 @@ localrules:
 rule list_shards:
     input:
         settings=shards_listed_differently,
+        # A track that takes the videos of another has its shards.
+        others=lambda wildcards: (
+            LAYOUT.shard_list(config["tracks"][wildcards.track]["from"]["track"])
+            if takes_videos(wildcards.track)
+            else []
+        ),
     output:
         LAYOUT.shard_list("{track}"),
     log:
@@ -19,8 +25,10 @@ rule list_shards:
     conda:
         "../envs/workflow.yaml"
     params:
+        others=lambda wildcards, input: ([f"--shards-of={input.others}"] if input.others else []),
         patterns=lambda wildcards: config["tracks"][wildcards.track]["inputs"],
     message:
         "Listing the shards of {wildcards.track}"
     shell:
-        f"{script('list_shards')} --output {{output:q}} -- {{params.patterns:q}} > {{log:q}} 2>&1"
+        f"{script('list_shards')} --output {{output:q}} {{params.others:q}}"
+        " -- {params.patterns:q} > {log:q} 2>&1"

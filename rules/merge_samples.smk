@@ -9,8 +9,11 @@ rule merge_samples:
         shards=LAYOUT.shard_list("{track}"),
         packs=lambda wildcards: pack_files(wildcards.track, wildcards.selection),
         receipts=lambda wildcards: [ancient(path) for _, path in manifest_receipts(wildcards.track)],
-        settings=lambda wildcards: if_made_differently(
-            DISK.manifest(wildcards.track, wildcards.selection), merged_with(wildcards)
+        settings=lambda wildcards: waiting(
+            wildcards.track,
+            lambda: if_made_differently(
+                DISK.manifest(wildcards.track, wildcards.selection), merged_with(wildcards)
+            ),
         ),
     output:
         merged=LAYOUT.merged("{track}", "{selection}"),

@@ -20,9 +20,12 @@ rule select_samples:
             for stage in STAGES[wildcards.track]
             for table in packed(wildcards, lambda files: files.scores(stage.name))
         ],
-        settings=lambda wildcards: if_made_differently(
-            DISK.pack(wildcards.track, wildcards.selection, wildcards.pack),
-            selected_with(wildcards),
+        settings=lambda wildcards: waiting(
+            wildcards.track,
+            lambda: if_made_differently(
+                DISK.pack(wildcards.track, wildcards.selection, wildcards.pack),
+                selected_with(wildcards),
+            ),
         ),
     output:
         LAYOUT.pack("{track}", "{selection}", "{pack}"),

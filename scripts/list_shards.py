@@ -12,6 +12,8 @@ from livecc.terminal import count, say
 
 def main(options: argparse.Namespace) -> None:
     names = list(find_shards(options.patterns, "PATTERN"))
+    if options.shards_of is not None:
+        names += options.shards_of.read_text(encoding="utf-8").splitlines()
     write_shard_list(options.output, names)
     say(f"{options.output}: {count(len(names), 'shard')}")
 
@@ -19,7 +21,10 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "patterns", nargs="+", metavar="PATTERN", help="input files of the track, as configured"
+        "patterns", nargs="*", metavar="PATTERN", help="input files of the track, as configured"
+    )
+    parser.add_argument(
+        "--shards-of", type=Path, metavar="TXT", help="list of a track with the same shards"
     )
     parser.add_argument(
         "--output",

@@ -233,6 +233,10 @@ def _input_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "tracks.sft.inputs, or try the demo (make demo)"
         )
     for name in with_input:
+        problems = list(_from_problems(config, name))
+        yield from problems
+        if problems:
+            continue
         try:
             shards(config, name)
         except LiveccError as error:
@@ -244,3 +248,24 @@ def _input_problems(config: Mapping[str, Any]) -> Iterator[str]:
             )
         if not selections(config, name):
             yield f"selections: no selection has thresholds for {name}; add selections.NAME.{name}"
+
+
+def _from_problems(config: Mapping[str, Any], name: str) -> Iterator[str]:
+    """What is wrong with a track whose videos are those that another one keeps."""
+    told = config["tracks"][name]
+    given = told["from"]
+    if given is None:
+        return
+    path = f"tracks.{name}.from"
+    if told["inputs"]:
+        yield f"{path}: tracks.{name}.inputs has files, too; a track has one kind of input"
+    givers = [other for other in active_tracks(config) if config["tracks"][other]["from"] is None]
+    if given["track"] not in givers or given["track"] == name:
+        others = [other for other in givers if other != name]
+        allowed = f"one of {', '.join(others)}" if others else "another track, and none has any"
+        yield f"{path}.track: {given['track']!r} must be a track with inputs of its own: {allowed}"
+    elif given["selection"] not in selections(config, given["track"]):
+        yield (
+            f"{path}.selection: {given['selection']!r} is no selection of {given['track']}; there "
+            f"are {', '.join(selections(config, given['track'])) or 'none'}"
+        )

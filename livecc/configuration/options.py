@@ -38,12 +38,23 @@ DEFAULT_SELECTION: dict[str, dict[str, Any]] = {
 }
 
 
-class TrackInput(Section):
-    """The input of a track."""
+class KeptVideos(Section):
+    """A selection of another track."""
+
+    track: Annotated[Text, option("The other track.")]
+    selection: Annotated[Text, option("A selection of its clips.")]
+
+
+class TrackInput(Section, rename={"from_": "from"}):
+    """The input of a track: files, sources, or what another track keeps."""
 
     inputs: Annotated[list[Text], option("Globs of JSON-lines files, one shard each.")] = (
         msgspec.field(default_factory=list)
     )
+    from_: Annotated[
+        KeptVideos | None,
+        option("The videos of which another track keeps a clip, in its shards."),
+    ] = None
     videos: Annotated[
         PathText, option('Folder that the "video" paths of records are relative to.')
     ] = "."

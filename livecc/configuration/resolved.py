@@ -13,6 +13,7 @@ from livecc.declaration import CachedStage, Engine, Model, Stage, TableStage, ru
 from livecc.errors import LiveccError
 from livecc.files.lines import shard_name
 from livecc.files.paths import expanded
+from livecc.formats.layout import Layout
 from livecc.formats.shards import SHARD_NAME
 from livecc.stages.catalogue import catalogue_of
 from livecc.stages.plugins import engine_of
@@ -20,19 +21,34 @@ from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule
 from livecc.thresholds.sets import ON_UNSCORED, parse_rules, rules_to_json, union
 
+#: The settings of a track that say what goes in.
+INPUTS = ("inputs", "from")
+
 
 def active_tracks(config: Mapping[str, Any]) -> list[str]:
     """The tracks that have inputs, in order."""
     tracks = config["tracks"]
-    return [name for name in catalogue_of(config).tracks if tracks.get(name, {}).get("inputs")]
+    return [
+        name
+        for name in catalogue_of(config).tracks
+        if any(tracks.get(name, {}).get(key) for key in INPUTS)
+    ]
 
 
 # --- shards --------------------------------------------------------------------------------------
 
 
 def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
-    """Shard name -> input file of a track, sorted by name; raises like `find_shards`."""
-    return find_shards(config["tracks"][track]["inputs"], f"tracks.{track}.inputs")
+    """Shard name -> input file of a track, sorted by name; raises like `find_shards`.
+
+    Files that the workflow itself makes need not exist.
+    """
+    told = config["tracks"][track]
+    if told["from"] is not None:
+        layout = Layout.of(config)
+        names = shards(config, told["from"]["track"])
+        return {name: layout.shard(track, name).taken_lines for name in names}
+    return find_shards(told["inputs"], f"tracks.{track}.inputs")
 
 
 def find_shards(patterns: Iterable[str], key: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ PACK_SHARDS = 50
 #: Folder names inside results/{track}/ that a selection may not take.
 RESERVED_NAMES = (
     *("records", "transcripts", "clips", "videos", "scores", "stats"),
-    *("logs", "cache", "models", "coverage"),
+    *("logs", "cache", "models", "coverage", "taken"),
 )
 
 
@@ -77,6 +77,10 @@ class Layout:
     def shard(self, track: str, shard: str) -> ShardFiles:
         return ShardFiles(self.results, track, shard)
 
+    def taken_videos(self, track: str) -> str:
+        """Of which videos another track keeps a clip: digests of the lists of all shards."""
+        return f"{self.results}/{track}/taken/videos.json"
+
     def stats_folder(self, track: str) -> str:
         return f"{self.results}/{track}/stats"
 
@@ -109,6 +113,21 @@ class ShardFiles:
 
     def _file(self, folder: str, suffix: str) -> str:
         return f"{self.results}/{self.track}/{folder}/{self.name}{suffix}"
+
+    @property
+    def taken_videos(self) -> str:
+        """The videos of the shard of which another track keeps a clip."""
+        return self._file("taken/videos", ".txt")
+
+    @property
+    def taken_lines(self) -> str:
+        """The input lines of those videos: the input of the shard."""
+        return self._file("taken/lines", ".jsonl.zst")
+
+    @property
+    def taken_note(self) -> str:
+        """What those lines were made with."""
+        return self._file("taken/lines", ".json")
 
     @property
     def records(self) -> str:
