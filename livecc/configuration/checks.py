@@ -229,11 +229,13 @@ def _input_problems(config: Mapping[str, Any]) -> Iterator[str]:
     with_input = active_tracks(config)
     if not with_input:
         yield (
-            "tracks: no input; name your JSON-lines files in tracks.pretrain.inputs or "
+            "tracks: no input; name your downloads in sources and tracks.pretrain.sources (livecc "
+            "init FOLDER writes a configuration), JSON-lines files in tracks.pretrain.inputs or "
             "tracks.sft.inputs, or try the demo (make demo)"
         )
+    yield from _source_problems(config)
     for name in with_input:
-        problems = list(_from_problems(config, name))
+        problems = [*_unknown_sources(config, name), *_from_problems(config, name)]
         yield from problems
         if problems:
             continue
@@ -257,8 +259,9 @@ def _from_problems(config: Mapping[str, Any], name: str) -> Iterator[str]:
     if given is None:
         return
     path = f"tracks.{name}.from"
-    if told["inputs"]:
-        yield f"{path}: tracks.{name}.inputs has files, too; a track has one kind of input"
+    for key in ("inputs", "sources"):
+        if told[key]:
+            yield f"{path}: tracks.{name}.{key} is given, too; leave one of them out"
     givers = [other for other in active_tracks(config) if config["tracks"][other]["from"] is None]
     if given["track"] not in givers or given["track"] == name:
         others = [other for other in givers if other != name]
@@ -269,3 +272,32 @@ def _from_problems(config: Mapping[str, Any], name: str) -> Iterator[str]:
             f"{path}.selection: {given['selection']!r} is no selection of {given['track']}; there "
             f"are {', '.join(selections(config, given['track'])) or 'none'}"
         )
+
+
+def _unknown_sources(config: Mapping[str, Any], name: str) -> Iterator[str]:
+    for source in config["tracks"][name]["sources"]:
+        if source not in config["sources"]:
+            hint = nearest(source, sorted(config["sources"]))
+            yield f"tracks.{name}.sources: {source!r} is not in `sources`{hint}"
+
+
+def _source_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, source in config["sources"].items():
+        path = f"sources.{name}"
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+            yield (
+                f"{path}: shards are named after their source: only letters, digits, - and _, "
+                "starting with a letter or digit, at most 64 characters"
+            )
+        for number, part in enumerate(source["from"]):
+            for place in part["paths"]:
+                if _BRACES.search(place):
+                    yield f"{path}.from[{number}]: {place!r} must not contain braces or line breaks"
+    used = used_sources(config)
+    for name, tracks in used.items():
+        roots = {config["tracks"][track]["videos"] for track in tracks}
+        if name in config["sources"] and len(roots) > 1:
+            yield (
+                f"sources.{name}: the paths of its videos are relative to tracks.{tracks[0]}.videos, "
+                f"which must be the same for {' and '.join(tracks)}"
+            )

@@ -11,7 +11,8 @@ import msgspec
 
 from livecc.declaration import CachedStage, Resources, Stage
 from livecc.formats.video_paths import Outside
-from livecc.sections import PathText, Section, Text, option, options_of
+from livecc.sections import PathText, Positive, Section, Text, option, options_of
+from livecc.sources.options import AnyPart
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.external_scores.declaration import ExternalScore
 from livecc.stages.plugins import engine_names, engine_of
@@ -45,10 +46,23 @@ class KeptVideos(Section):
     selection: Annotated[Text, option("A selection of its clips.")]
 
 
+class Source(Section, rename={"from_": "from"}):
+    """Videos with captions as other programs leave them, in shards."""
+
+    shards: Annotated[Positive, option("Number of shards; videos are divided by their ids.")]
+    from_: Annotated[
+        Annotated[list[AnyPart], msgspec.Meta(min_length=1)],
+        option("Where the videos are; an id that several have is taken from the first."),
+    ]
+
+
 class TrackInput(Section, rename={"from_": "from"}):
     """The input of a track: files, sources, or what another track keeps."""
 
     inputs: Annotated[list[Text], option("Globs of JSON-lines files, one shard each.")] = (
+        msgspec.field(default_factory=list)
+    )
+    sources: Annotated[list[Text], option("Names of sources, whose shards are input, too.")] = (
         msgspec.field(default_factory=list)
     )
     from_: Annotated[
@@ -85,6 +99,9 @@ class General(Section):
     device: Annotated[
         Literal["auto", "cpu", "cuda"], option("Where models run; auto: CUDA if available.")
     ] = "auto"
+    sources: Annotated[dict[str, Source], option("Downloads and dumps, by name.")] = (
+        msgspec.field(default_factory=dict)
+    )
     external_scores: Annotated[dict[str, ExternalScore], option("Your own scores, by name.")] = (
         msgspec.field(default_factory=dict)
     )

@@ -15,6 +15,7 @@ from livecc.files.lines import shard_name
 from livecc.files.paths import expanded
 from livecc.formats.layout import Layout
 from livecc.formats.shards import SHARD_NAME
+from livecc.sources.places import shard_names
 from livecc.stages.catalogue import catalogue_of
 from livecc.stages.plugins import engine_of
 from livecc.terminal import nearest
@@ -22,7 +23,7 @@ from livecc.thresholds.kinds import Rule
 from livecc.thresholds.sets import ON_UNSCORED, parse_rules, rules_to_json, union
 
 #: The settings of a track that say what goes in.
-INPUTS = ("inputs", "from")
+INPUTS = ("inputs", "sources", "from")
 
 
 def active_tracks(config: Mapping[str, Any]) -> list[str]:
@@ -43,12 +44,37 @@ def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
 
     Files that the workflow itself makes need not exist.
     """
-    told = config["tracks"][track]
+    told, layout = config["tracks"][track], Layout.of(config)
     if told["from"] is not None:
-        layout = Layout.of(config)
         names = shards(config, told["from"]["track"])
         return {name: layout.shard(track, name).taken_lines for name in names}
-    return find_shards(told["inputs"], f"tracks.{track}.inputs")
+    found = find_shards(told["inputs"], f"tracks.{track}.inputs")
+    for source, name in source_shards(config, track):
+        if name in found:
+            raise LiveccError(
+                f"tracks.{track}.sources: {found[name]} and source {source!r} would both have shard "
+                f"{name!r}; rename one"
+            )
+        found[name] = layout.source(source).lines(name)
+    return dict(sorted(found.items()))
+
+
+def source_shards(config: Mapping[str, Any], track: str) -> list[tuple[str, str]]:
+    """(source, shard) for all shards of a track that are made of sources."""
+    return [
+        (source, shard)
+        for source in dict.fromkeys(config["tracks"][track]["sources"])
+        for shard in shard_names(source, config["sources"][source]["shards"])
+    ]
+
+
+def used_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Source -> the tracks that use it; only those that are used."""
+    used: dict[str, list[str]] = {}
+    for track in active_tracks(config):
+        for source in config["tracks"][track]["sources"]:
+            used.setdefault(source, []).append(track)
+    return used
 
 
 def find_shards(patterns: Iterable[str], key: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ PACK_SHARDS = 50
 #: Folder names inside results/{track}/ that a selection may not take.
 RESERVED_NAMES = (
     *("records", "transcripts", "clips", "videos", "scores", "stats"),
-    *("logs", "cache", "models", "coverage", "taken"),
+    *("logs", "cache", "models", "coverage", "taken", "sources"),
 )
 
 
@@ -69,6 +69,11 @@ class Layout:
     def log(self, *names: str) -> str:
         return f"{self.results}/logs/{'/'.join(names)}.log"
 
+    # --- of a source ---
+
+    def source(self, name: str) -> SourceFiles:
+        return SourceFiles(self.results, name)
+
     # --- of a track ---
 
     def shard_list(self, track: str) -> str:
@@ -101,6 +106,47 @@ class Layout:
     def check(self, track: str, selection: str) -> str:
         """What the trainer's reader makes of the merged file (livecc.stages.check_samples)."""
         return f"{self.merged(track, selection)}.check.json"
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """The files made of a source: its shards are the input of tracks."""
+
+    results: str
+    name: str
+
+    @property
+    def folder(self) -> str:
+        return f"{self.results}/sources/{self.name}"
+
+    @property
+    def assigned(self) -> str:
+        """What each shard is made of, as the last run found it: digests."""
+        return f"{self.folder}/assigned.json"
+
+    @property
+    def state(self) -> str:
+        """A folder of what was read of files that have not changed since: ids of videos."""
+        return f"{self.folder}/state"
+
+    def split(self, dump: str) -> str:
+        """A dump, divided between the shards."""
+        return f"{self.folder}/splits/{dump}.split"
+
+    def work(self, shard: str) -> str:
+        """The list of the videos in folders that belong to a shard."""
+        return f"{self.folder}/work/{shard}.txt"
+
+    def lines(self, shard: str) -> str:
+        """The input lines of a shard."""
+        return f"{self.folder}/lines/{shard}.jsonl.zst"
+
+    def left_out(self, shard: str) -> str:
+        """What a shard leaves out, with reasons."""
+        return f"{self.folder}/left_out/{shard}.parquet"
+
+    def stats(self, shard: str) -> str:
+        return f"{self.folder}/stats/{shard}.json"
 
 
 @dataclass(frozen=True)
