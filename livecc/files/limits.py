@@ -32,3 +32,11 @@ def most_unpacked(packed_bytes: int) -> int:
     Captions and scores unpack to 3 to 30 times their size, data made to fill a disk to thousands.
     """
     return max(FREE_EXPANSION_BYTES, MAX_EXPANSION * packed_bytes)
+
+
+#: A caption file or the JSON of a speech recogniser; json3 of ten hours of speech has 40 MB.
+MAX_CAPTION_FILE_BYTES = 128 * 2**20
+#: An .info.json of yt-dlp: its lists of formats and machine translations may take a few MB.
+MAX_INFO_FILE_BYTES = 64 * 2**20
+#: The id of a video; YouTube's have 11 characters.
+MAX_ID_CHARACTERS = 200

@@ -84,6 +84,13 @@ def check_path(video: str, outside: Outside) -> None:
         raise BadRecordError(f'"video" {reason}', video)
 
 
+def check_problem(record: dict[str, Any], video: str) -> None:
+    """Raise BadRecordError if a source says that it could not read the captions of a video."""
+    problem = record.get("problem")
+    if type(problem) is str and problem:
+        raise BadRecordError(problem[:MAX_LABEL_CHARACTERS], video)
+
+
 def _is_utf8(line: bytes) -> bool:
     try:
         line.decode()

@@ -71,6 +71,13 @@ _TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("seconds", "float64"),
         ("unclipped_seconds", "float64"),
     ),
+    # What a source holds for a shard and leaves out, with its reason.
+    "left_out": (
+        ("source", "string"),
+        ("path", "string"),
+        ("id", "string"),
+        ("reason", "string"),
+    ),
     "clips": (
         ("clip", "string"),
         ("video", "string"),

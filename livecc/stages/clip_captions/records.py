@@ -1,7 +1,8 @@
 """Parsing and validation of the pre-training track's input lines.
 
 A line is one JSON object `{"video", "subtitles": [[start_s, end_s, text], ...], "title",
-"category"}`. Other keys are ignored; a missing or null title or category becomes "".
+"category"}`. A `"problem"`, which sources write where captions cannot be read, makes the line
+unusable. Other keys are ignored; a missing or null title or category becomes "".
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from livecc.formats.input_lines import (
     JSON_NAMES,
     BadRecordError,
     check_path,
+    check_problem,
     check_spoken,
     optional_string,
     parse_object,
@@ -57,6 +59,7 @@ def parse_record(
     """
     value, video = parse_object(line)
     check_path(video, outside)
+    check_problem(value, video)
     if "subtitles" not in value:
         raise BadRecordError('the key "subtitles" is missing', video)
     subtitles = value["subtitles"]

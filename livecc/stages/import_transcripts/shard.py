@@ -28,7 +28,13 @@ from livecc.captions.tracks import by_kind
 from livecc.files.atomic import open_atomic
 from livecc.files.lines import BrokenFileError, read_lines
 from livecc.files.parquet import read_row_batches
-from livecc.formats.input_lines import JSON_NAMES, BadRecordError, check_spoken, parse_object
+from livecc.formats.input_lines import (
+    JSON_NAMES,
+    BadRecordError,
+    check_problem,
+    check_spoken,
+    parse_object,
+)
 from livecc.formats.unspaced import has_unspaced
 from livecc.terminal import printable
 
@@ -99,6 +105,7 @@ def words_of(
 
     Adds what was taken out of their texts to `cleaned`, by kind.
     """
+    check_problem(record, record["video"])
     content = record.get("content")
     if type(content) is not list:
         what = JSON_NAMES[type(content)] if "content" in record else "missing"

@@ -1,0 +1,1 @@
+"""One module per format: see `livecc.sources.registry` for what each gives."""

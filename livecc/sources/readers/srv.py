@@ -1,0 +1,119 @@
+"""srv1, srv2 and srv3, YouTube's forms of captions in XML. No library tested reads them.
+
+srv3 has a paragraph per line (`<p t= d=>`, milliseconds) and, in automatic captions, a segment per
+word (`<s t=>`, from the start of its paragraph). srv2 has `<text t= d= append=>`; what is appended
+continues its line with a time of its own. srv1 has `<text start= dur=>` in seconds, with entities
+encoded twice.
+"""
+
+from __future__ import annotations
+
+import html
+from xml.etree import ElementTree
+
+from livecc.sources.readers.track import (
+    MOST_WORD_MS,
+    Piece,
+    Track,
+    is_time,
+    seconds,
+    until_next,
+    words_of,
+)
+from livecc.sources.readers.xml_tree import local_name, parsed
+from livecc.sources.record import UnreadableError
+
+Line = tuple[float, float, str]
+
+
+def read(data: bytes) -> Track:
+    """The captions in an srv1, srv2 or srv3 file. Raises UnreadableError."""
+    root = parsed(data)
+    elements = list(root.iter())
+    if any(local_name(one) == "p" for one in elements):
+        return _srv3(elements)
+    texts = [one for one in elements if local_name(one) == "text"]
+    if local_name(root) not in ("transcript", "timedtext"):
+        raise UnreadableError("no captions of YouTube: neither timedtext nor transcript")
+    if texts and texts[0].get("start") is not None:
+        return _srv1(texts)
+    return _srv2(texts)
+
+
+def _srv3(elements: list[ElementTree.Element]) -> Track:
+    pieces: list[Piece] = []
+    lines: list[Line] = []
+    told = False
+    for paragraph in elements:
+        start = _ms(paragraph, "t")
+        if local_name(paragraph) != "p" or start is None:
+            continue
+        texts: list[str] = []
+        if paragraph.text:
+            pieces.append((start, paragraph.text, True))
+            texts.append(paragraph.text)
+        for inner in paragraph:
+            text = "".join(inner.itertext())
+            if local_name(inner) == "br":
+                text = "\n"
+            offset = _ms(inner, "t")
+            told |= offset is not None
+            if text:
+                pieces.append((start + (offset or 0), text, not texts))
+                texts.append(text)
+            if inner.tail:
+                pieces.append((start + (offset or 0), inner.tail, not texts))
+                texts.append(inner.tail)
+        _add(lines, start, _ms(paragraph, "d"), "".join(texts))
+    return _track(lines, pieces if told else None)
+
+
+def _srv2(texts: list[ElementTree.Element]) -> Track:
+    pieces: list[Piece] = []
+    lines: list[Line] = []
+    told = False
+    for one in texts:
+        start, duration = _ms(one, "t"), _ms(one, "d")
+        text = "".join(one.itertext())
+        if start is None:
+            continue
+        appended = one.get("append") == "1" and bool(lines)
+        if text.strip():
+            pieces.append((start, text, not appended))
+        if appended and text.strip():
+            told = True
+            begin, end, before = lines[-1]
+            after = start + (MOST_WORD_MS if duration is None else duration)
+            lines[-1] = begin, max(end, after), (before + text).replace("\n", " ").strip(" ")
+        else:
+            _add(lines, start, duration, text)
+    return _track(lines, pieces if told else None)
+
+
+def _srv1(texts: list[ElementTree.Element]) -> Track:
+    lines: list[Line] = []
+    for one in texts:
+        start, duration = _ms(one, "start", 1000), _ms(one, "dur", 1000)
+        if start is not None:
+            _add(lines, start, duration, html.unescape("".join(one.itertext())))
+    return _track(lines, None)
+
+
+def _ms(element: ElementTree.Element, name: str, unit: float = 1) -> float | None:
+    try:
+        value = float(element.get(name, "")) * unit
+    except ValueError:
+        return None
+    return value if is_time(value) else None
+
+
+def _add(lines: list[Line], start: float, duration: float | None, text: str) -> None:
+    text = text.replace("\n", " ").strip(" ")
+    if text:
+        lines.append((start, start + (MOST_WORD_MS if duration is None else duration), text))
+
+
+def _track(lines: list[Line], pieces: list[Piece] | None) -> Track:
+    if pieces is not None:
+        return Track(until_next(lines), words_of(pieces))
+    return Track([(seconds(start), seconds(end), text) for start, end, text in lines])
