@@ -26,6 +26,11 @@ include: "rules/driver.smk"
 include: "rules/fetch_model.smk"
 
 
+if configuration.used_sources(config):
+
+    include: "rules/ingest.smk"
+
+
 if any(takes_videos(track) for track in TRACKS):
 
     include: "rules/take_videos.smk"
@@ -61,6 +66,8 @@ rule all:
 onstart:
     check_device()
     begin_run()
+    if configuration.used_sources(config):
+        write_sources()
     if workflow.touch:
         record_touched_jobs()
     FOLLOWER.start()

@@ -42,6 +42,10 @@ try:
     CATALOGUE = configuration.catalogue_of(config)
     TRACKS = configuration.active_tracks(config)
     SHARDS = {track: configuration.shards(config, track) for track in TRACKS}
+    SOURCE_OF = {
+        track: {shard: source for source, shard in configuration.source_shards(config, track)}
+        for track in TRACKS
+    }
     CLIP_STAGES = {track: configuration.clip_stages(config, track) for track in TRACKS}
     STAGES = {track: configuration.active_stages(config, track) for track in TRACKS}
     SELECTIONS = {track: list(configuration.selections(config, track)) for track in TRACKS}
@@ -363,7 +367,14 @@ def input_shard(wildcards):
     """The input file of a shard."""
     if takes_videos(wildcards.track):
         return LAYOUT.shard(wildcards.track, wildcards.shard).taken_lines
-    return outside(SHARDS[wildcards.track][wildcards.shard])
+    path = SHARDS[wildcards.track][wildcards.shard]
+    source = source_of(wildcards.track, wildcards.shard)
+    return LAYOUT.source(source).lines(wildcards.shard) if source else outside(path)
+
+
+def source_of(track, shard):
+    """The source that a shard is made of; None if its input was there."""
+    return SOURCE_OF[track].get(shard)
 
 
 def input_state(wildcards):
@@ -371,6 +382,8 @@ def input_state(wildcards):
 
     A file that the workflow makes is told by what it is made of, because it may not be there yet.
     """
+    if source := source_of(wildcards.track, wildcards.shard):
+        return {"source": ingest_digest(source, wildcards.shard)}, None
     if not takes_videos(wildcards.track):
         return {}, input_shard(wildcards)
     lists = Path(taken_videos(wildcards.track))

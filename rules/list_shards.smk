@@ -26,9 +26,13 @@ rule list_shards:
         "../envs/workflow.yaml"
     params:
         others=lambda wildcards, input: ([f"--shards-of={input.others}"] if input.others else []),
+        sources=lambda wildcards: [
+            f"--source={source}={config['sources'][source]['shards']}"
+            for source in config["tracks"][wildcards.track]["sources"]
+        ],
         patterns=lambda wildcards: config["tracks"][wildcards.track]["inputs"],
     message:
         "Listing the shards of {wildcards.track}"
     shell:
-        f"{script('list_shards')} --output {{output:q}} {{params.others:q}}"
+        f"{script('list_shards')} --output {{output:q}} {{params.others:q}} {{params.sources:q}}"
         " -- {params.patterns:q} > {log:q} 2>&1"

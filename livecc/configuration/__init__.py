@@ -4,7 +4,7 @@ The configuration is a plain dict, as merged by Snakemake: config.yaml holds eve
 files given on the command line override single keys.
 """
 
-from livecc.configuration.checks import check, check_writable, complete, load
+from livecc.configuration.checks import check, check_writable, complete, load, nearest_folder
 from livecc.configuration.resolved import (
     active_rules,
     active_stages,
@@ -17,6 +17,8 @@ from livecc.configuration.resolved import (
     optional_models,
     selections,
     shards,
+    source_shards,
+    used_sources,
 )
 from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml
 from livecc.stages.catalogue import catalogue_of
@@ -37,9 +39,12 @@ __all__ = [
     "gate",
     "load",
     "models",
+    "nearest_folder",
     "optional_models",
     "overlay",
     "read_yaml",
     "selections",
     "shards",
+    "source_shards",
+    "used_sources",
 ]

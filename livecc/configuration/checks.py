@@ -18,6 +18,7 @@ from livecc.configuration.resolved import (
     models_of,
     selections,
     shards,
+    used_sources,
 )
 from livecc.configuration.texts import read_texts
 from livecc.errors import LiveccError
@@ -32,6 +33,7 @@ from livecc.stages.external_scores.check import (
     taken_names,
     track_problems,
 )
+from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule
 
 #: What Snakemake reads as something else in the path of a file.
@@ -189,7 +191,7 @@ def check_writable(config: Mapping[str, Any]) -> None:
     """Raise LiveccError if a run could not write its results; who only reads need not ask."""
     for key in ("results", "score_cache"):
         if config[key] is not None:
-            place = _existing(config[key])
+            place = nearest_folder(config[key])
             if not os.access(place, os.W_OK):
                 raise LiveccError(
                     f"{key}: {config[key]!r} is not writable: no permission in {place} "
@@ -197,7 +199,7 @@ def check_writable(config: Mapping[str, Any]) -> None:
                 )
 
 
-def _existing(folder: str) -> Path:
+def nearest_folder(folder: str) -> Path:
     """A folder, or the nearest one above it that exists."""
     place = Path(folder).expanduser().absolute()
     while not os.path.lexists(place):
@@ -217,7 +219,7 @@ def _place_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for key in ("results", "score_cache", "models_folder"):
         if config[key] is None or _BRACES.search(config[key]):
             continue
-        place = _existing(config[key])
+        place = nearest_folder(config[key])
         if not place.is_dir():
             yield f"{key}: {config[key]!r} cannot be a folder: {place} is a file"
     for kind, python in config["environments"].items():
@@ -298,6 +300,6 @@ def _source_problems(config: Mapping[str, Any]) -> Iterator[str]:
         roots = {config["tracks"][track]["videos"] for track in tracks}
         if name in config["sources"] and len(roots) > 1:
             yield (
-                f"sources.{name}: the paths of its videos are relative to tracks.{tracks[0]}.videos, "
-                f"which must be the same for {' and '.join(tracks)}"
+                f"sources.{name}: the paths of its videos are relative to "
+                f"tracks.{tracks[0]}.videos, which must be the same for {' and '.join(tracks)}"
             )

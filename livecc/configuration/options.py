@@ -99,8 +99,8 @@ class General(Section):
     device: Annotated[
         Literal["auto", "cpu", "cuda"], option("Where models run; auto: CUDA if available.")
     ] = "auto"
-    sources: Annotated[dict[str, Source], option("Downloads and dumps, by name.")] = (
-        msgspec.field(default_factory=dict)
+    sources: Annotated[dict[str, Source], option("Downloads and dumps, by name.")] = msgspec.field(
+        default_factory=dict
     )
     external_scores: Annotated[dict[str, ExternalScore], option("Your own scores, by name.")] = (
         msgspec.field(default_factory=dict)

@@ -52,8 +52,8 @@ def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
     for source, name in source_shards(config, track):
         if name in found:
             raise LiveccError(
-                f"tracks.{track}.sources: {found[name]} and source {source!r} would both have shard "
-                f"{name!r}; rename one"
+                f"tracks.{track}.sources: {found[name]} and source {source!r} would both have "
+                f"shard {name!r}; rename one"
             )
         found[name] = layout.source(source).lines(name)
     return dict(sorted(found.items()))

@@ -133,6 +133,10 @@ class SourceFiles:
         """A dump, divided between the shards."""
         return f"{self.folder}/splits/{dump}.split"
 
+    def split_note(self, dump: str) -> str:
+        """What it was made with."""
+        return f"{self.folder}/splits/{dump}.json"
+
     def work(self, shard: str) -> str:
         """The list of the videos in folders that belong to a shard."""
         return f"{self.folder}/work/{shard}.txt"

@@ -30,10 +30,13 @@ _READERS = 16
 InfoFile = tuple[str, int, int]
 
 
-def read_ids(files: Sequence[InfoFile], kept: Path | None) -> dict[str, str | None]:
+def read_ids(
+    files: Sequence[InfoFile], kept: Path | None, *, keep: bool = True
+) -> dict[str, str | None]:
     """The id in each info file by its path; None where it has none that can be used.
 
-    `kept`: the file with what was read before, written anew if anything has changed.
+    `kept`: the file with what was read before, written anew, with `keep`, if anything has
+    changed.
     """
     known = {} if kept is None else _read_kept(kept)
     ids: dict[str, str | None] = {}
@@ -53,7 +56,7 @@ def read_ids(files: Sequence[InfoFile], kept: Path | None) -> dict[str, str | No
             with ThreadPoolExecutor(_READERS) as pool:
                 found = list(pool.map(id_in, paths, chunksize=16))
         ids.update(zip(paths, found, strict=True))
-    if kept is not None and (unread or len(known) != len(files)):
+    if keep and kept is not None and (unread or len(known) != len(files)):
         with open_atomic(kept) as stream:
             for path, size, modified in sorted(files):
                 stream.write(orjson.dumps([path, size, modified, ids[path]]) + b"\n")

@@ -113,6 +113,7 @@ def list_source(
     *,
     name: str = "shard",
     state: Path | None = None,
+    keep: bool = True,
     progress: Progress | None = None,
 ) -> Listing:
     """List a source of some parts, divided into `shards`.
@@ -120,15 +121,17 @@ def list_source(
     `videos_root`: the folder that paths of videos are relative to; None: each part's own folder.
     `now`: seconds since 1970; what is younger than a minute waits. `name`: of the source, with
     which names of shards begin. `state`: a folder that keeps the ids in info files between
-    listings. `progress` is called with the number of files found so far. Raises LiveccError when a
-    path does not exist or a folder of files is none.
+    listings; without `keep`, nothing is written there. `progress` is called with the number of
+    files found so far. Raises LiveccError when a path does not exist or a folder of files is none.
     """
-    listing = Listing(shard_names(name, shards), _scratch(state))
+    listing = Listing(shard_names(name, shards), _scratch(state if keep else None))
     try:
         lists = _Lists(listing, shards)
         for number, part in enumerate(parts):
             if part.folder:
-                _list_folders(listing, lists, number, part, videos_root, now, state, progress)
+                _list_folders(
+                    listing, lists, number, part, videos_root, now, state, progress, keep=keep
+                )
             else:
                 suffixes = dump_format(part).SUFFIXES
                 _list_dumps(listing, number, part.paths, suffixes, metadata=False)
@@ -221,6 +224,8 @@ def _list_folders(
     now: float,
     state: Path | None,
     progress: Progress | None,
+    *,
+    keep: bool,
 ) -> None:
     folders = folders_of(part.paths)
     scratch = listing.scratch / f"part-{number}"
@@ -235,7 +240,8 @@ def _list_folders(
             if group.info is not None
         ]
         kept = None if state is None else state / "ids" / f"{number:03d}-{piece:02d}.jsonl.zst"
-        ids = read_ids(infos, kept) if infos or (kept is not None and kept.exists()) else {}
+        known = kept is not None and kept.exists()
+        ids = read_ids(infos, kept, keep=keep) if infos or known else {}
         for group in groups:
             found = None
             if group.info is not None:

@@ -27,7 +27,7 @@ from livecc.stages.plugins import (
     stage_of_package,
     track_of_package,
 )
-from livecc.stages.tracks import RELEASE_STAGES, TRACKS, Track
+from livecc.stages.tracks import RELEASE_STAGES, SOURCE_STAGES, TRACKS, Track
 from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule
 
@@ -126,7 +126,12 @@ class Catalogue:
     @cached_property
     def stages(self) -> dict[str, Stage]:
         """All stages by name, in the order in which they run."""
-        found: list[Stage] = [*self.clip_stages, *self.score_stages, *RELEASE_STAGES]
+        found: list[Stage] = [
+            *SOURCE_STAGES,
+            *self.clip_stages,
+            *self.score_stages,
+            *RELEASE_STAGES,
+        ]
         return {stage.name: stage for stage in found}
 
     def score_stage(self, name: str) -> TableStage:

@@ -14,14 +14,14 @@ from typing import Any
 
 from livecc.declaration import CachedStage, Engine, ScoreStage, Stage
 from livecc.errors import LiveccError
-from livecc.stages.tracks import RELEASE_STAGES, TRACKS, Track
+from livecc.stages.tracks import RELEASE_STAGES, SOURCE_STAGES, TRACKS, Track
 from livecc.terminal import nearest
 
 STAGES_GROUP, ENGINES_GROUP, TRACKS_GROUP = "livecc.stages", "livecc.engines", "livecc.tracks"
 
 
 def own_names() -> set[str]:
-    own: list[Stage] = [*RELEASE_STAGES]
+    own: list[Stage] = [*SOURCE_STAGES, *RELEASE_STAGES]
     for track in TRACKS:
         own += [*track.all_clip_stages(), *track.score_stages]
     return {stage.name for stage in own}

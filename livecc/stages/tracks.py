@@ -110,6 +110,29 @@ SFT = Track(
 )
 TRACKS = (PRETRAIN, SFT)
 
+#: Stages that make input lines of sources (livecc.sources).
+SPLIT_DUMP = Stage(
+    name="split_dump",
+    version="1",
+    says="Dividing a dump",
+    kind="workflow",
+    options=None,
+    packages=(),
+    resources=Resources(gpu=0, mem_mb=4000, runtime=240, threads=1),
+    problems=no_problems,
+)
+INGEST = Stage(
+    name="ingest",
+    version="1",
+    says="Reading videos and captions",
+    kind="workflow",
+    options=None,
+    packages=(),
+    resources=Resources(gpu=0, mem_mb=2000, runtime=60, threads=1),
+    problems=no_problems,
+)
+SOURCE_STAGES = (SPLIT_DUMP, INGEST)
+
 #: Stages that decide and write samples without scoring.
 SELECT_SAMPLES = Stage(
     name="select_samples",

@@ -27,7 +27,7 @@ from livecc.declaration import (
 from livecc.errors import LiveccError
 from livecc.sections import Text, option
 from livecc.stages.external_scores.declaration import external_stage
-from livecc.stages.tracks import RELEASE_STAGES, TRACKS
+from livecc.stages.tracks import RELEASE_STAGES, SOURCE_STAGES, TRACKS
 from livecc.thresholds.kinds import Band, Labels, Language, Rule
 
 
@@ -311,7 +311,7 @@ def test_an_engine_that_is_not_there_is_one_message() -> None:
 
 
 def own_stages() -> dict[str, Stage]:
-    stages: list[Stage] = [*RELEASE_STAGES]
+    stages: list[Stage] = [*SOURCE_STAGES, *RELEASE_STAGES]
     for track in TRACKS:
         stages += [*track.all_clip_stages(), *track.score_stages]
     return {stage.name: stage for stage in stages}

@@ -15,6 +15,7 @@ from tests.workflow.tracks import spoken
 pytestmark = pytest.mark.workflow
 
 MODELS = ("score_lm_loss", "probe_videos", "score_talking_head", "score_active_speaker")
+TAKEN = {"track": "pretrain", "selection": "default"}
 
 
 def both(video: str, words: list[str], n_words: int, category: str = "Sports") -> dict[str, Any]:

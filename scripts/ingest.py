@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Make the input lines of one shard of a source."""
+
+import argparse
+from pathlib import Path
+
+from livecc import cli
+from livecc.files.atomic import write_json
+from livecc.sections import json_object
+from livecc.sources.assigned import parts_of
+from livecc.sources.places import shard_names
+from livecc.sources.shard import write_shard
+from livecc.stages.tracks import INGEST
+
+
+def main(options: argparse.Namespace) -> None:
+    # Named after its source and number.
+    name = options.shard.rpartition("-of-")[0].rpartition("-")[0]
+    number = shard_names(name, options.source["shards"]).index(options.shard)
+    places = (options.work, options.splits, options.lines, options.left_out)
+    counts = write_shard(number, *places, parts_of(options.source), options.mode)
+    told = {"stage": INGEST.name, "shard": options.shard, "made_with": options.made_with}
+    write_json(options.stats, {**told, **counts})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "splits", nargs="*", type=Path, metavar="SPLIT", help="the divided dumps, in order"
+    )
+    parser.add_argument(
+        "--source", required=True, type=json_object, metavar="JSON", help="as configured"
+    )
+    parser.add_argument("--shard", required=True, help="name of the shard")
+    parser.add_argument("--mode", default="default", choices=["default", "paper"])
+    parser.add_argument(
+        "--work", required=True, type=Path, metavar="TXT", help="its videos in folders"
+    )
+    parser.add_argument("--lines", required=True, type=Path, metavar="JSONL")
+    parser.add_argument("--left-out", required=True, type=Path, metavar="PARQUET")
+    parser.add_argument("--stats", required=True, type=Path, metavar="JSON")
+    cli.add_made_with(parser)
+    cli.run(main, parser)
