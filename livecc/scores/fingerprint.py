@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import orjson
+from livecc.files.digests import values_digest
 
 KEY_BYTES = 16
 
 
 def fingerprint(**parts: Any) -> str:
     """16 hexadecimal digits that identify a stage's settings, independent of key order."""
-    data = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
+    return values_digest(**parts)
 
 
 def content_key(*parts: str | None) -> str:

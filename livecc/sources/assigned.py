@@ -16,8 +16,8 @@ import msgspec
 
 from livecc.errors import LiveccError
 from livecc.files.atomic import read_json, write_json
+from livecc.files.digests import values_digest
 from livecc.formats.layout import SourceFiles
-from livecc.scores.fingerprint import fingerprint
 from livecc.sources.listing import VERSION, Dump, Listing, list_source
 from livecc.sources.options import AnyPart, read_part
 from livecc.sources.scan import Progress
@@ -94,7 +94,7 @@ class ListedSource:
             shared += [sorted((key, one.digest) for key, one in dumps.items()), source["from"]]
         self.assigned = Assigned(
             {
-                shard: fingerprint(version=VERSION, listed=digest, shared=shared)
+                shard: values_digest(version=VERSION, listed=digest, shared=shared)
                 for shard, digest in listed.digests.items()
             },
             dumps,
@@ -108,7 +108,7 @@ class ListedSource:
             raise LiveccError(f"{dump.path!r}: rename the file; its name must be printable UTF-8")
         part = msgspec.to_builtins(self.parts[dump.part])
         state = (dump.part, dump.path, dump.metadata, dump.size, dump.modified)
-        digest = fingerprint(version=VERSION, shards=self.shards, part=part, file=state)
+        digest = values_digest(version=VERSION, shards=self.shards, part=part, file=state)
         return DumpFile(digest, *state)
 
     def write(self, is_made: Callable[[str], bool]) -> None:
