@@ -35,9 +35,9 @@ def init(
 ) -> None:
     """Look at a folder and write a configuration for it, and for this machine.
 
-    The folder may hold what yt-dlp has downloaded, caption files, videos alone, the JSON of Whisper,
-    one of the published data sets, or input lines. The file that is written has a comment for every
-    choice. Nothing in the folder is changed.
+    The folder may hold what yt-dlp has downloaded, caption files, videos alone, the JSON of
+    Whisper, one of the published data sets, or input lines. The file that is written
+    has a comment for every choice. Nothing in the folder is changed.
 
     \b
     Examples:
