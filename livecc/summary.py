@@ -204,10 +204,13 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
     counts = parts["input"]
     console.rule(f"{track}: input", align="left")
     dropped = counts.get("dropped_videos", 0)
+    # By the gate of transcribe; its counts are of all that filter_categories did not drop.
+    unwanted = dropped - parts["categories"].get("dropped_records", dropped)
     console.print(
         f"{count(parts['shards'], 'shard')}, {count(counts['lines'], 'line')}: "
         f"{count(counts['videos'], 'video')}, "
-        + (f"{dropped} of other categories, " if dropped else "")
+        + (f"{dropped - unwanted} of other categories, " if dropped - unwanted else "")
+        + (f"{unwanted} outside of every selection, " if unwanted else "")
         + f"{counts['failed_videos']} unusable"
     )
     if parts["categories"]:
@@ -315,9 +318,11 @@ def _render_selection(
         dropped = selection["dropped"][rule]
         left -= dropped
         unscored = selection["unscored"].get(rule, 0)
-        why = f"{says[rule]} {dropped - unscored}" + (
+        unknown = selection.get("unknown", {}).get(rule, 0)
+        why = f"{says[rule]} {dropped - unscored - unknown}" + (
             f", not scored {unscored}" if unscored else ""
         )
+        why += f", unknown {unknown}" if unknown else ""
         console.print(f"{-dropped:>8} {rule:<18} {why}; {left} left")
     twice = kept - selection["samples"]
     if twice:

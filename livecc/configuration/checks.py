@@ -23,7 +23,8 @@ from livecc.configuration.texts import read_texts
 from livecc.errors import LiveccError
 from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml
 from livecc.formats.layout import RESERVED_NAMES
-from livecc.stages.catalogue import catalogue_of
+from livecc.stages.catalogue import Catalogue, catalogue_of
+from livecc.stages.describe_video.declaration import EXCLUDE, EXCLUDED
 from livecc.stages.external_scores.check import (
     SECTION,
     name_problems,
@@ -33,6 +34,7 @@ from livecc.stages.external_scores.check import (
     track_problems,
 )
 from livecc.thresholds.kinds import Rule
+from livecc.thresholds.sets import ON_UNKNOWN
 
 #: What Snakemake reads as something else in the path of a file.
 _BRACES = re.compile(r"[{}\n]")
@@ -66,7 +68,39 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     whole = _filled(told, defaults(catalogue, guest_engines(catalogue, told)))
     schema = json_schema(catalogue, told)
     read: dict[str, Any] = read_texts(whole, schema, schema["$defs"])
-    return read
+    return _with_exclude(read, catalogue)
+
+
+def _with_exclude(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """The configuration in which every selection has the rule `excluded` with the lists of all.
+
+    A selection with `excluded: null` has none.
+    """
+    lists, selections = config[EXCLUDE], config["selections"]
+    if not lists or not isinstance(lists, list) or not isinstance(selections, Mapping):
+        return config
+
+    def with_lists(thresholds: Any) -> Any:
+        if not isinstance(thresholds, Mapping):
+            return thresholds
+        told = thresholds.get(EXCLUDED, {"lists": []})
+        if not isinstance(told, Mapping) or not isinstance(told.get("lists"), list):
+            return thresholds
+        return {**thresholds, EXCLUDED: {"lists": list(dict.fromkeys([*told["lists"], *lists]))}}
+
+    able = [track for track in catalogue.tracks if EXCLUDED in catalogue.track_rules(track)]
+    return {
+        **config,
+        "selections": {
+            name: {
+                track: with_lists(thresholds) if track in able else thresholds
+                for track, thresholds in selection.items()
+            }
+            if isinstance(selection, Mapping)
+            else selection
+            for name, selection in selections.items()
+        },
+    }
 
 
 def _filled(given: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,6 +154,7 @@ def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield from stage.problems(config)
     yield from track_problems(config[SECTION], catalogue.tracks)
     yield from table_problems(config[SECTION])
+    yield from _exclude_problems(config)
     yield from _model_problems(config)
     yield from _place_problems(config)
     yield from _input_problems(config)
@@ -166,10 +201,22 @@ def _gate_problems(config: Mapping[str, Any], stage: str, gate: Mapping[str, Any
         names = [one.name for one in track.score_stages]
         if stage in names:
             earlier |= earlier_rules(track.score_stages, stage)
+    if stage in {one.name for one in catalogue.clip_stages}:
+        earlier = {name: rule for name, rule in catalogue.rules.items() if rule.of_line}
     for rule in gate:
-        if rule not in earlier:
+        if rule not in earlier and rule != ON_UNKNOWN:
             allowed = ", ".join(name for name in catalogue.rules if name in earlier)
             yield f"{stage}.gate.{rule}: not scored before {stage}; this gate may use {allowed}"
+
+
+def _exclude_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Lists that would have no effect in a track."""
+    for track in active_tracks(config) if config[EXCLUDE] else ():
+        if EXCLUDED not in catalogue_of(config).track_rules(track):
+            yield (
+                f"{EXCLUDE}: {track} has no stage that finds the ids of videos; let "
+                "describe_video join the track, or leave the lists out"
+            )
 
 
 def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from livecc.scores.columns import ScoreColumns, read_columns
 from livecc.scores.tables import CLIP, transcripts_with_clips
 from livecc.selecting.decisions import UNSCORED, Decisions, decide, reasons
 from livecc.stages.tracks import Track
-from livecc.thresholds.sets import ON_UNSCORED, parse_rules
+from livecc.thresholds.sets import ON_UNSCORED, lenience, parse_rules
 
 _COLUMNS = (*CLIP, "reason", "query")
 
@@ -88,7 +88,7 @@ def select_shard(
     columns = read_columns(clips, scores, gates, _COLUMNS)
     rules = parse_rules(thresholds, columns.rules)
     on_unscored = thresholds.get(ON_UNSCORED, "drop")
-    decided = decide(columns, rules, on_unscored)
+    decided = decide(columns, rules, *lenience(thresholds))
     why = list(reasons(columns, rules, decided))
     if on_unscored == "fail":
         _check_scored(columns, decided, why)
@@ -105,6 +105,7 @@ def select_shard(
         "kept": kept.num_rows,
         "dropped": decided.dropped(),
         "unscored": decided.dropped(unscored=True),
+        "unknown": decided.dropped(unknown=True),
         "seconds": round(float(sum(seconds.tolist())), 3),
         "kept_seconds": round(float(sum(seconds[decided.kept].tolist())), 3),
         "kept_videos": len(kept["video"].unique()),

@@ -21,7 +21,7 @@ from livecc.formats.layout import Layout, ShardFiles
 from livecc.scores.columns import ScoreColumns, inside_gate, read_columns, rows_of
 from livecc.scores.tables import CLIP, transcripts_with_clips
 from livecc.selecting.decisions import UNSCORED, decide, reasons
-from livecc.thresholds.sets import ON_UNSCORED, parse_rules
+from livecc.thresholds.sets import lenience, parse_rules
 
 ENTERS, LEAVES = "enters", "leaves"
 
@@ -139,7 +139,7 @@ def _shard_answer(question: Question, shard: str) -> Answer:
         return Answer(missing=[shard])
     columns = question.columns(shard, "start", "end")
     rules = parse_rules(question.thresholds, columns.rules)
-    decided = decide(columns, rules, question.thresholds.get(ON_UNSCORED, "drop"))
+    decided = decide(columns, rules, *lenience(question.thresholds))
     after = _Outcome(decided.kept, decided.dropped(), decided.dropped(unscored=True))
     before = _before(question, shard, columns)
     seconds = columns.clips["end"].to_numpy() - columns.clips["start"].to_numpy()
@@ -154,16 +154,19 @@ def _shard_answer(question: Question, shard: str) -> Answer:
         },
     )
     for stage in question.stages:
-        for rule in (rule.name for rule in stage.rules if rule.name in rules):
-            waiting = decided.reaches(rule) & ~columns.scored[rule]
-            absent = waiting & ~columns.reached[rule]
-            part.failed[stage.name] += int((waiting & columns.reached[rule]).sum())
-            if stage.absent is not None:
-                part.absent[stage.name] += int(absent.sum())
-                continue
-            inside = absent & inside_gate(columns, question.gates.get(stage.name, {}))
-            part.to_score[stage.name] += int(inside.sum())
-            part.outside[stage.name] += int((absent & ~inside).sum())
+        used = [rule.name for rule in stage.rules if rule.name in rules]
+        if not used:
+            continue
+        # Its rules share their rows: a clip waits once, at the first of them.
+        waiting = decided.reaches(used[0]) & ~columns.scored[used[0]]
+        absent = waiting & ~columns.reached[used[0]]
+        part.failed[stage.name] += int((waiting & columns.reached[used[0]]).sum())
+        if stage.absent is not None:
+            part.absent[stage.name] += int(absent.sum())
+            continue
+        inside = absent & inside_gate(columns, question.gates.get(stage.name, {}))
+        part.to_score[stage.name] += int(inside.sum())
+        part.outside[stage.name] += int((absent & ~inside).sum())
     return part
 
 
@@ -183,7 +186,7 @@ def _kept(columns: ScoreColumns, seconds: Any, outcome: _Outcome) -> Kept:
 def _before(question: Question, shard: str, columns: ScoreColumns) -> _Outcome:
     if question.before is not None:
         rules = parse_rules(question.before, columns.rules)
-        decided = decide(columns, rules, question.before.get(ON_UNSCORED, "drop"))
+        decided = decide(columns, rules, *lenience(question.before))
         return _Outcome(decided.kept, decided.dropped(), decided.dropped(unscored=True))
     rows = _last_decisions(question, shard, columns)
     dropped: Counter[str] = Counter()
@@ -255,7 +258,7 @@ def changed_clips(
 def _why(columns: ScoreColumns, thresholds: Mapping[str, Any]) -> list[tuple[Any, Any]]:
     """(rule, why) of each clip."""
     rules = parse_rules(thresholds, columns.rules)
-    decided = decide(columns, rules, thresholds.get(ON_UNSCORED, "drop"))
+    decided = decide(columns, rules, *lenience(thresholds))
     return list(zip(decided.rule_names(), reasons(columns, rules, decided), strict=True))
 
 

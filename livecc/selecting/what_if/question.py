@@ -12,7 +12,7 @@ from livecc.formats.layout import Layout
 from livecc.selecting.what_if.answer import Question
 from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule, bounds_of, read_bound
-from livecc.thresholds.sets import ON_UNSCORED
+from livecc.thresholds.sets import LENIENCE
 
 
 def ask_all(
@@ -34,7 +34,7 @@ def ask_all(
             one
             for one in tracks
             if named <= configuration.selections(config, one).keys()
-            and changed <= {*configuration.active_rules(config, one), ON_UNSCORED}
+            and changed <= {*configuration.active_rules(config, one), *LENIENCE}
         ]
         # None can: `ask` says what is wrong for the first one.
         return [ask(config, one, selection, settings, against) for one in able or tracks[:1]]
@@ -106,8 +106,8 @@ def changed_thresholds(
 ) -> dict[str, Any]:
     """The thresholds `base` with each of `settings` applied, in order.
 
-    A setting is RULE.BOUND=VALUE, RULE=none to disable a rule, or on_unscored=VALUE. Lists are
-    comma-separated.
+    A setting is RULE.BOUND=VALUE, RULE=none to disable a rule, or on_unscored=VALUE (on_unknown=VALUE).
+    Lists are comma-separated.
     """
     thresholds = copy.deepcopy(dict(base))
     rules = configuration.active_rules(config, track)
@@ -116,12 +116,12 @@ def changed_thresholds(
         rule, dot, bound = path.strip().partition(".")
         if not equals:
             raise LiveccError(f"--set {setting}: must be RULE.BOUND=VALUE, such as lm_loss.max=3")
-        if rule == ON_UNSCORED and not dot:
+        if rule in LENIENCE and not dot:
             thresholds[rule] = text.strip()
-        elif rule == ON_UNSCORED:
+        elif rule in LENIENCE:
             raise LiveccError(f"--set {setting}: {rule} has no bound {bound!r}")
         elif rule not in rules:
-            near = _nearest(rule, [*rules, ON_UNSCORED])
+            near = _nearest(rule, [*rules, *LENIENCE])
             raise LiveccError(f"--set {setting}: {track} has no rule {rule!r}{near}")
         elif not dot and _is_null(text):
             thresholds[rule] = None
