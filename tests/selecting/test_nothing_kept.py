@@ -168,7 +168,7 @@ def test_clips_outside_a_gate_are_still_to_be_scored(tmp_path: Path) -> None:
 
 
 def test_explain_reads_what_a_manifest_says(tmp_path: Path) -> None:
-    results = Results(tmp_path, "pretrain", 12)
+    results = Results(tmp_path, "pretrain", 10)
     configuration = {
         "thresholds": {"words_per_second": {"min": 100}, "gone_rule": {"min": 1}},
         "gates": {"score_lm_loss": "auto", "score_talking_head": {"lm_loss": {"max": 9}}},

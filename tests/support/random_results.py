@@ -53,7 +53,10 @@ def write_shard(
     clip_table = folder / "clips" / f"{shard}.parquet"
     write_table(clip_table, schema("clips"), rows)
     scores: dict[TableStage, Path] = {}
+    others = rng
     for stage in TRACK_STAGES[track]:
+        # Facts have chances of their own.
+        rng = others.spawn(1)[0] if stage is DESCRIBE_VIDEO else others
         ids = dict.fromkeys(row[stage.item] for row in rows if row["status"] == "ok")
         share = rng.choice([0.0, 0.3])
         reached = [item for item in ids if rng.random() >= share]
@@ -103,7 +106,9 @@ def random_thresholds(
 ) -> dict[str, Any]:
     """Bounds for some of the rules in `names`; `excluded` is a list of videos."""
     thresholds: dict[str, Any] = {}
+    others, facts = rng, rng.spawn(1)[0]
     for name in names:
+        rng = facts if name in FACTS else others
         # Of many facts few have bounds, or nothing would be kept.
         if rng.random() < (0.8 if name in FACTS else 0.3):
             continue
