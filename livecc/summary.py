@@ -16,11 +16,13 @@ from livecc.formats.layout import Layout, ShardFiles
 from livecc.formats.samples import read_offsets
 from livecc.selecting.decisions import NO_CLIP
 from livecc.selecting.nothing_kept import explain
+from livecc.selecting.top import SAYS as BELOW_TOP
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.check_samples.report import sentence, troubles
 from livecc.stages.external_scores.keys import key_counts
 from livecc.terminal import count, new_console, plain_table, plural, printable
 from livecc.thresholds.kinds import Rule
+from livecc.thresholds.sets import TOP
 
 #: Maximum number of unusable lines to show.
 SHOWN_PROBLEMS = 8
@@ -309,6 +311,7 @@ def _render_selection(
     console: Any, name: str, selection: Mapping[str, Any], rules: Mapping[str, Rule]
 ) -> None:
     says = {NO_CLIP: "unusable clip", **{rule.name: rule.says for rule in rules.values()}}
+    says[TOP] = BELOW_TOP
     console.print()
     console.rule(f"selection {name}", align="left")
     clips, kept = selection["clips"], selection["kept"]

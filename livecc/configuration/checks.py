@@ -13,6 +13,7 @@ from typing import Any
 from livecc.configuration.messages import schema_problems
 from livecc.configuration.options import defaults, guest_engines, is_allowed, json_schema
 from livecc.configuration.resolved import (
+    active_stages,
     active_tracks,
     earlier_rules,
     models_of,
@@ -20,9 +21,11 @@ from livecc.configuration.resolved import (
     shards,
 )
 from livecc.configuration.texts import read_texts
+from livecc.declaration import TableStage
 from livecc.errors import LiveccError
 from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml
 from livecc.formats.layout import RESERVED_NAMES
+from livecc.formats.tables import schema
 from livecc.stages.catalogue import Catalogue, catalogue_of
 from livecc.stages.describe_video.declaration import EXCLUDE, EXCLUDED
 from livecc.stages.external_scores.check import (
@@ -33,9 +36,13 @@ from livecc.stages.external_scores.check import (
     taken_names,
     track_problems,
 )
+from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule
-from livecc.thresholds.sets import ON_UNKNOWN
+from livecc.thresholds.sets import ON_UNKNOWN, TOP
 
+#: Types of columns that rank clips, and their names in Arrow.
+_NUMBERS = ("float64", "int32", "int64")
+_ARROW_NUMBERS = {"double": "float64", "int32": "int32", "int64": "int64"}
 #: What Snakemake reads as something else in the path of a file.
 _BRACES = re.compile(r"[{}\n]")
 
@@ -181,7 +188,28 @@ def _selection_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if name in RESERVED_NAMES:
             yield f"selections.{name}: reserved name; not allowed: {', '.join(RESERVED_NAMES)}"
         for track, thresholds in (selection or {}).items():
-            yield from _bound_problems(f"selections.{name}.{track}", thresholds or {}, rules)
+            place = f"selections.{name}.{track}"
+            yield from _bound_problems(place, thresholds or {}, rules)
+            if thresholds and thresholds.get(TOP):
+                stages = active_stages(config, track)
+                yield from _top_problems(f"{place}.{TOP}", thresholds[TOP], stages)
+
+
+def _top_problems(
+    place: str, told: Mapping[str, Any], stages: Iterable[TableStage]
+) -> Iterator[str]:
+    """Columns that cannot rank or divide clips; `stages` are those that score them."""
+    scores = {name: kind for stage in stages for name, kind in stage.columns.items()}
+    clips = {one.name: _ARROW_NUMBERS.get(str(one.type), "") for one in schema("clips")}
+    numbers = [name for name, kind in {**clips, **scores}.items() if kind in _NUMBERS]
+    labels = [name for name, kind in scores.items() if kind == "string"]
+    for key, allowed, what in (("by", numbers, "numeric"), ("per", labels, "text")):
+        name = told.get(key)
+        if name is not None and name not in allowed:
+            yield (
+                f"{place}.{key}: {name!r} is no {what} column of clips or of an enabled stage"
+                f"{nearest(name, allowed)}; there is {', '.join(allowed) or 'none'}"
+            )
 
 
 def _bound_problems(

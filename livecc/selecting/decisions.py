@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from livecc.scores.columns import ScoreColumns
 from livecc.terminal import printable
 from livecc.thresholds.kinds import Threshold
+from livecc.thresholds.sets import TOP
+
+if TYPE_CHECKING:
+    from livecc.selecting.top import Cut
 
 #: Prefix of the reason for clips dropped because a score is missing.
 UNSCORED = "not scored: "
@@ -65,8 +69,9 @@ def decide(
     thresholds: Mapping[str, Threshold],
     on_unscored: str,
     on_unknown: str = "drop",
+    cut: Cut | None = None,
 ) -> Decisions:
-    """Apply `thresholds`, each of which must have its stage's scores in `columns`.
+    """Apply `thresholds`, each of which must have its stage's scores in `columns`, and then `cut`.
 
     A clip without the score that a rule uses passes if `on_unscored` is "keep" and the rule allows
     that; otherwise it is dropped. So is one whose score lacks the value, unless `on_unknown` is
@@ -92,21 +97,29 @@ def decide(
                 unknown |= left & columns.unknown(name)
         dropped_by[left & ~passes] = number
         left = left & passes
-    return Decisions((NO_CLIP, *thresholds), dropped_by, unscored, unknown)
+    rules = (NO_CLIP, *thresholds)
+    if cut is not None:
+        dropped_by[left & ~cut.mask(columns)] = len(rules)
+        rules = (*rules, TOP)
+    return Decisions(rules, dropped_by, unscored, unknown)
 
 
 def reasons(
-    columns: ScoreColumns, thresholds: Mapping[str, Threshold], decisions: Decisions
+    columns: ScoreColumns,
+    thresholds: Mapping[str, Threshold],
+    decisions: Decisions,
+    cut: Cut | None = None,
 ) -> Iterator[str | None]:
     """Why each clip was dropped, in words; None for a kept clip.
 
-    `columns` must have been read with their reasons.
+    `cut` is that of `decide`. `columns` must have been read with their reasons.
     """
     why = columns.clips["reason"]
     values = {
         name: {column: columns.values[column].to_pylist() for column in columns.rules[name].columns}
         for name in thresholds
     }
+    beyond = [] if cut is None else list(cut.reasons(columns))
     no_score = {name: texts.to_pylist() for name, texts in columns.reasons.items()}
     marks = (decisions.dropped_by, decisions.unscored, decisions.unknown)
     for n, (number, unscored, unknown) in enumerate(zip(*map(list, marks), strict=True)):
@@ -115,6 +128,8 @@ def reasons(
             yield None
         elif number == 0:
             yield why[n].as_py()
+        elif name == TOP:
+            yield printable(beyond[n])
         elif unscored:
             yield UNSCORED + printable(no_score[name][n] or "outside the gate")
         elif unknown:

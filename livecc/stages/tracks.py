@@ -114,6 +114,27 @@ SFT = Track(
 )
 TRACKS = (PRETRAIN, SFT)
 
+#: Stages that find the best clips of selections with `top`.
+RANK_CLIPS = Stage(
+    name="rank_clips",
+    version="1",
+    says="Ranking",
+    kind="workflow",
+    options=None,
+    packages=(),
+    resources=Resources(gpu=0, mem_mb=1000, runtime=20, threads=1),
+    problems=no_problems,
+)
+CUT_TOP = Stage(
+    name="cut_top",
+    version="1",
+    says="Finding the last of the best",
+    kind="workflow",
+    options=None,
+    packages=(),
+    resources=Resources(gpu=0, mem_mb=2000, runtime=20, threads=1),
+    problems=no_problems,
+)
 #: Stages that decide and write samples without scoring.
 SELECT_SAMPLES = Stage(
     name="select_samples",
@@ -136,4 +157,4 @@ MERGE_SAMPLES = Stage(
     problems=no_problems,
 )
 #: Stages that follow scoring, in order.
-RELEASE_STAGES = (SELECT_SAMPLES, MERGE_SAMPLES, CHECK_SAMPLES)
+RELEASE_STAGES = (RANK_CLIPS, CUT_TOP, SELECT_SAMPLES, MERGE_SAMPLES, CHECK_SAMPLES)

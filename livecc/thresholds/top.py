@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
 
 from livecc.sections import Positive, Section, Text, option
+from livecc.thresholds.sets import TOP
 
 
 class Top(Section):
@@ -15,3 +19,14 @@ class Top(Section):
     per: Annotated[
         Text | None, option("A text column of scores: so many of each of its values; null: of all.")
     ] = None
+
+    @classmethod
+    def of(cls, thresholds: Mapping[str, Any]) -> Top | None:
+        """That of a selection, in the form of the configuration; None without one."""
+        told = thresholds.get(TOP)
+        return None if told is None else msgspec.convert(told, cls)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of clips and scores that it needs."""
+        return (self.by,) if self.per is None else (self.by, self.per)
