@@ -47,6 +47,8 @@ for stage in dict.fromkeys(
 include: "rules/import_scores.smk"
 include: "rules/score.smk"
 include: "rules/selecting.smk"
+include: "rules/rank_clips.smk"
+include: "rules/cut_top.smk"
 include: "rules/select_samples.smk"
 include: "rules/list_shards.smk"
 include: "rules/merge_samples.smk"

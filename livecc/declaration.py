@@ -19,17 +19,21 @@ from livecc.errors import LiveccError
 from livecc.files.model_folders import refuse_code
 from livecc.sections import Flag, NotNegative, Positive, Section, flags_of, option, options_of
 from livecc.thresholds.kinds import WORDS_PER_SECOND, Band, Rule
+from livecc.thresholds.sets import TOP
 
 #: Whether something runs on a GPU: "yes" if there is one, "asked" only with `device: cuda`.
 OnGpu = Literal["yes", "asked", "no"]
-#: Possible inputs of a stage: files of its shard, the folder of videos, and the mode.
-NEEDS = ("records", "transcripts", "clips", "videos", "mode")
+#: Possible inputs of a stage: files of its shard (lines: the input file), the folder of videos, and
+#: the mode.
+NEEDS = ("lines", "records", "transcripts", "clips", "videos", "mode")
 #: Column types of tables, by their Arrow names.
 COLUMN_TYPES = ("string", "int32", "int64", "float64", "bool")
 #: Columns of every score table, between the item's id and the stage's own columns.
 STATUS: dict[str, str] = {"status": "string", "reason": "string"}
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: What `enabled` and `gate` may be: as the rest of the configuration asks.
+AUTO = "auto"
 _PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 #: Marks a field that was not given.
 _MISSING: Any = type("_Missing", (), {"__repr__": lambda _: "MISSING"})()
@@ -75,6 +79,15 @@ class SwitchedOptions(StageOptions):
     """The section of a stage that can be disabled."""
 
     enabled: Annotated[bool, option("Whether the stage runs.")] = True
+
+
+class AskedOptions(StageOptions):
+    """The section of a stage that runs only where somebody asks for its scores."""
+
+    enabled: Annotated[
+        Literal["auto"] | bool,
+        option("Whether the stage runs; auto: if a selection or a gate uses its scores."),
+    ] = "auto"
 
 
 class GatedOptions(SwitchedOptions):
@@ -335,9 +348,16 @@ class Stage:
         """Whether it scores only the items inside a gate."""
         return self.has_option("gate")
 
-    def is_on(self, config: Mapping[str, Any]) -> bool:
-        """Whether it runs in the tracks that include it."""
-        return not self.can_be_off or bool(config[self.name]["enabled"])
+    def is_on(self, config: Mapping[str, Any], track: str | None = None) -> bool:
+        """Whether it runs in `track`, which includes it; None: in any such track."""
+        if not self.can_be_off:
+            return True
+        enabled = config[self.name]["enabled"]
+        return self.is_asked_for(config, track) if enabled == AUTO else bool(enabled)
+
+    def is_asked_for(self, config: Mapping[str, Any], track: str | None) -> bool:  # noqa: ARG002
+        """Whether a configuration uses what it makes, for `enabled: auto`."""
+        return True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -395,6 +415,11 @@ class CachedStage(Stage):
         if not self.engines and self.on_gpu not in get_args(OnGpu):
             yield f"`on_gpu` must be one of {', '.join(get_args(OnGpu))}, not {self.on_gpu!r}"
 
+    @property
+    def gated_by_lines(self) -> bool:
+        """Whether its gate is on what input lines tell, because it makes clips and scores none."""
+        return self.gated and not isinstance(self, TableStage)
+
     @cached_property
     def flags(self) -> tuple[Flag, ...]:
         """The command-line arguments derived from its options."""
@@ -447,6 +472,28 @@ class TableStage(Stage):
                     )
         if not rule.says.strip():
             yield f"rule {rule.name}: `says` is empty"
+
+    def is_asked_for(self, config: Mapping[str, Any], track: str | None) -> bool:
+        """Whether a selection has bounds on its scores or ranks clips by them, or a gate uses them.
+
+        `track`: only selections for it; None: for any.
+        """
+        own = {rule.name for rule in self.rules}
+        chosen = [
+            thresholds
+            for selection in config["selections"].values()
+            for name, thresholds in (selection or {}).items()
+            if thresholds and track in (None, name)
+        ]
+        gates = [
+            section["gate"]
+            for section in config.values()
+            if isinstance(section, Mapping) and isinstance(section.get("gate"), Mapping)
+        ]
+        ranked = {(told.get(TOP) or {}).get(key) for told in chosen for key in ("by", "per")}
+        return bool(ranked & self.columns.keys()) or any(
+            told.get(name) is not None for told in (*chosen, *gates) for name in own
+        )
 
     @property
     def absent(self) -> str | None:

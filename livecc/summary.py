@@ -16,11 +16,13 @@ from livecc.formats.layout import Layout, ShardFiles
 from livecc.formats.samples import read_offsets
 from livecc.selecting.decisions import NO_CLIP
 from livecc.selecting.nothing_kept import explain
+from livecc.selecting.top import SAYS as BELOW_TOP
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.check_samples.report import sentence, troubles
 from livecc.stages.external_scores.keys import key_counts
 from livecc.terminal import count, new_console, plain_table, plural, printable
 from livecc.thresholds.kinds import Rule
+from livecc.thresholds.sets import TOP
 
 #: Maximum number of unusable lines to show.
 SHOWN_PROBLEMS = 8
@@ -204,10 +206,13 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
     counts = parts["input"]
     console.rule(f"{track}: input", align="left")
     dropped = counts.get("dropped_videos", 0)
+    # By the gate of transcribe; its counts are of all that filter_categories did not drop.
+    unwanted = dropped - parts["categories"].get("dropped_records", dropped)
     console.print(
         f"{count(parts['shards'], 'shard')}, {count(counts['lines'], 'line')}: "
         f"{count(counts['videos'], 'video')}, "
-        + (f"{dropped} of other categories, " if dropped else "")
+        + (f"{dropped - unwanted} of other categories, " if dropped - unwanted else "")
+        + (f"{unwanted} outside of every selection, " if unwanted else "")
         + f"{counts['failed_videos']} unusable"
     )
     if parts["categories"]:
@@ -306,6 +311,7 @@ def _render_selection(
     console: Any, name: str, selection: Mapping[str, Any], rules: Mapping[str, Rule]
 ) -> None:
     says = {NO_CLIP: "unusable clip", **{rule.name: rule.says for rule in rules.values()}}
+    says[TOP] = BELOW_TOP
     console.print()
     console.rule(f"selection {name}", align="left")
     clips, kept = selection["clips"], selection["kept"]
@@ -315,9 +321,11 @@ def _render_selection(
         dropped = selection["dropped"][rule]
         left -= dropped
         unscored = selection["unscored"].get(rule, 0)
-        why = f"{says[rule]} {dropped - unscored}" + (
+        unknown = selection.get("unknown", {}).get(rule, 0)
+        why = f"{says[rule]} {dropped - unscored - unknown}" + (
             f", not scored {unscored}" if unscored else ""
         )
+        why += f", unknown {unknown}" if unknown else ""
         console.print(f"{-dropped:>8} {rule:<18} {why}; {left} left")
     twice = kept - selection["samples"]
     if twice:

@@ -338,12 +338,24 @@ SCORE_SHELL = "{params.command} --threads {threads} --stats {output.stats:q}"
 def score_inputs(stage):
     """The input files of a job; the tables of earlier scores depend on the track."""
     files = {name: getattr(ANY, name) for name in ("transcripts", "clips") if name in stage.needs}
+    if "lines" in stage.needs:
+        files["lines"] = input_shard
     if stage.gated:
         files["scores"] = lambda wildcards: [
             LAYOUT.shard(wildcards.track, wildcards.shard).scores(one.name)
             for one in jobs_of(stage, wildcards.track).earlier
         ]
     return files | receipts_for(stage) | settings_of(stage)
+
+
+def gate_lines(stage):
+    """The input file of a shard, if a stage that makes clips has a gate."""
+
+    def lines(wildcards):
+        gated = configuration.gate(config, wildcards.track, stage.name)
+        return input_shard(wildcards) if gated else []
+
+    return lines
 
 
 def settings_of(stage):

@@ -39,6 +39,36 @@ def selected_with(wildcards):
     return made_with({**selection_params(wildcards), "external": jobs.told_of_external(config)})
 
 
+def rank_params(wildcards):
+    """What decides which clips of a pack pass all rules, and their values."""
+    params = selection_params(wildcards)
+    thresholds = json.loads(params["thresholds"])
+    # How many are kept is decided later.
+    thresholds[TOP]["keep"] = 1
+    return {
+        **{name: params[name] for name in ("gates", "shards")},
+        "thresholds": as_json(thresholds),
+        "stages": [f"--stage={stage.name}" for stage in STAGES[wildcards.track]],
+        "version": RANK_CLIPS.version_in(config["mode"]),
+    }
+
+
+def ranked_with(wildcards):
+    """What the ranked clips of a pack were made with."""
+    return made_with({**rank_params(wildcards), "external": jobs.told_of_external(config)})
+
+
+def cut_with(wildcards):
+    """What the cut of a selection was made with."""
+    return made_with(
+        {
+            "top": top_of(wildcards),
+            "shards": list(SHARDS[wildcards.track]),
+            "version": CUT_TOP.version_in(config["mode"]),
+        }
+    )
+
+
 def merged_with(wildcards):
     """What a training file and its manifest were made with."""
     track = wildcards.track

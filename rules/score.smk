@@ -1,7 +1,7 @@
 # The stages that score clips: one rule each, built from its declaration (livecc/stages).
 #
-# needs  clips, and whatever the stage declares: transcripts, earlier scores (for the gate), the
-#        videos, the receipts of its models
+# needs  clips, and whatever the stage declares: input shards, transcripts, earlier scores (for the
+#        gate), the videos, the receipts of its models
 # makes  {results}/{track}/scores/{stage}
 
 SCORING = dict.fromkeys(stage for track in TRACKS for stage in cached_stages(config, track))

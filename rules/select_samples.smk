@@ -1,6 +1,6 @@
 # Apply a selection's thresholds and write the kept clips as samples. No model runs here.
 #
-# needs  the list of shards, transcripts, clips, all scores
+# needs  the list of shards, transcripts, clips, all scores; of a selection with `top`, its cut
 # makes  for each shard {results}/{track}/{selection}/decisions (per clip: kept or not, by which
 #        rule, why), samples (sorted by video and time), counts; and packs/{pack}.json
 #
@@ -15,11 +15,8 @@ rule select_samples:
         shards=LAYOUT.shard_list("{track}"),
         transcripts=lambda wildcards: packed(wildcards, lambda files: files.transcripts),
         clips=lambda wildcards: packed(wildcards, lambda files: files.clips),
-        scores=lambda wildcards: [
-            table
-            for stage in STAGES[wildcards.track]
-            for table in packed(wildcards, lambda files: files.scores(stage.name))
-        ],
+        scores=packed_scores,
+        top=cut_file,
         settings=lambda wildcards: waiting(
             wildcards.track,
             lambda: if_made_differently(

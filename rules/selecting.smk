@@ -1,10 +1,12 @@
-# Shared by select_samples, merge_samples and check_samples: packs of shards, flags.
+# Shared by rank_clips, cut_top, select_samples, merge_samples and check_samples: packs of shards,
+# flags.
 #
 # needs  rules/common.smk
 # makes  no file
 
 from livecc.formats.layout import packs
-from livecc.stages.tracks import CHECK_SAMPLES, MERGE_SAMPLES, SELECT_SAMPLES
+from livecc.stages.tracks import CHECK_SAMPLES, CUT_TOP, MERGE_SAMPLES, RANK_CLIPS, SELECT_SAMPLES
+from livecc.thresholds.sets import TOP
 
 PACKS = {track: packs(SHARDS[track]) for track in TRACKS}
 
@@ -13,6 +15,31 @@ def packed(wildcards, path_of):
     """The file that `path_of` returns for each shard of a pack."""
     names = PACKS[wildcards.track][wildcards.pack]
     return [path_of(LAYOUT.shard(wildcards.track, name)) for name in names]
+
+
+def packed_scores(wildcards):
+    """All tables of scores of a pack."""
+    return [
+        table
+        for stage in STAGES[wildcards.track]
+        for table in packed(wildcards, lambda files: files.scores(stage.name))
+    ]
+
+
+def top_of(wildcards):
+    """`top` of a selection; None without one."""
+    return configuration.selections(config, wildcards.track)[wildcards.selection].get(TOP)
+
+
+def ranked_files(wildcards):
+    """The clips of all packs of a selection with `top`."""
+    track, selection = wildcards.track, wildcards.selection
+    return [LAYOUT.ranked(track, selection, pack) for pack in PACKS[track]]
+
+
+def cut_file(wildcards):
+    """Where the best clips end, of a selection with `top`."""
+    return LAYOUT.cut(wildcards.track, wildcards.selection) if top_of(wildcards) else []
 
 
 def pack_files(track, selection):

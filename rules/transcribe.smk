@@ -1,6 +1,7 @@
 # B2: transcribe each video, with word times.
 #
-# needs  records of the SFT track, the videos, the models' receipts
+# needs  records of the SFT track, its input shards if there is a gate, the videos, the models'
+#        receipts
 # makes  {results}/sft/transcripts
 
 TRANSCRIBE = CATALOGUE.stages["transcribe"]
@@ -11,6 +12,7 @@ rule transcribe:
         **receipts_for(TRANSCRIBE),
         **settings_of(TRANSCRIBE),
         records=ANY.records,
+        lines=gate_lines(TRANSCRIBE),
     output:
         transcripts=ANY.transcripts,
         stats=ANY.stats(TRANSCRIBE.name),

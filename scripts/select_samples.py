@@ -5,26 +5,34 @@ import argparse
 from pathlib import Path
 
 from livecc import cli
+from livecc.files.atomic import read_json
 from livecc.formats.layout import Layout
 from livecc.formats.samples import SampleForm
 from livecc.sections import json_object
 from livecc.selecting.select_samples import select_pack
+from livecc.selecting.top import Cut
 from livecc.stages.catalogue import catalogue_for
 from livecc.stages.job_spec import track_name
+from livecc.thresholds.top import Top
 
 
 def main(options: argparse.Namespace) -> None:
     catalogue = catalogue_for(options.external, *options.stage, tracks=(options.track,))
+    layout = Layout(options.results)
+    cut = None
+    if Top.of(options.thresholds):
+        cut = Cut.from_json(read_json(Path(layout.cut(options.track, options.selection))))
     select_pack(
         track=catalogue.tracks[options.track],
         thresholds=options.thresholds,
         gates=options.gates,
         stages=[catalogue.score_stage(name) for name in options.stage],
-        layout=Layout(options.results),
+        layout=layout,
         selection=options.selection,
         shards=options.shard,
         output=options.output,
         made_with=options.made_with,
+        cut=cut,
         form=SampleForm(options.video_prefix, with_category=not options.without_category),
     )
 

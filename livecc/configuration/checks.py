@@ -13,6 +13,7 @@ from typing import Any
 from livecc.configuration.messages import schema_problems
 from livecc.configuration.options import defaults, guest_engines, is_allowed, json_schema
 from livecc.configuration.resolved import (
+    active_stages,
     active_tracks,
     earlier_rules,
     models_of,
@@ -21,10 +22,13 @@ from livecc.configuration.resolved import (
     used_sources,
 )
 from livecc.configuration.texts import read_texts
+from livecc.declaration import TableStage
 from livecc.errors import LiveccError
 from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml
 from livecc.formats.layout import RESERVED_NAMES
-from livecc.stages.catalogue import catalogue_of
+from livecc.formats.tables import schema
+from livecc.stages.catalogue import Catalogue, catalogue_of
+from livecc.stages.describe_video.declaration import EXCLUDE, EXCLUDED
 from livecc.stages.external_scores.check import (
     SECTION,
     name_problems,
@@ -35,7 +39,11 @@ from livecc.stages.external_scores.check import (
 )
 from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule
+from livecc.thresholds.sets import ON_UNKNOWN, TOP
 
+#: Types of columns that rank clips, and their names in Arrow.
+_NUMBERS = ("float64", "int32", "int64")
+_ARROW_NUMBERS = {"double": "float64", "int32": "int32", "int64": "int64"}
 #: What Snakemake reads as something else in the path of a file.
 _BRACES = re.compile(r"[{}\n]")
 
@@ -68,7 +76,39 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     whole = _filled(told, defaults(catalogue, guest_engines(catalogue, told)))
     schema = json_schema(catalogue, told)
     read: dict[str, Any] = read_texts(whole, schema, schema["$defs"])
-    return read
+    return _with_exclude(read, catalogue)
+
+
+def _with_exclude(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """The configuration in which every selection has the rule `excluded` with the lists of all.
+
+    A selection with `excluded: null` has none.
+    """
+    lists, selections = config[EXCLUDE], config["selections"]
+    if not lists or not isinstance(lists, list) or not isinstance(selections, Mapping):
+        return config
+
+    def with_lists(thresholds: Any) -> Any:
+        if not isinstance(thresholds, Mapping):
+            return thresholds
+        told = thresholds.get(EXCLUDED, {"lists": []})
+        if not isinstance(told, Mapping) or not isinstance(told.get("lists"), list):
+            return thresholds
+        return {**thresholds, EXCLUDED: {"lists": list(dict.fromkeys([*told["lists"], *lists]))}}
+
+    able = [track for track in catalogue.tracks if EXCLUDED in catalogue.track_rules(track)]
+    return {
+        **config,
+        "selections": {
+            name: {
+                track: with_lists(thresholds) if track in able else thresholds
+                for track, thresholds in selection.items()
+            }
+            if isinstance(selection, Mapping)
+            else selection
+            for name, selection in selections.items()
+        },
+    }
 
 
 def _filled(given: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,6 +162,7 @@ def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield from stage.problems(config)
     yield from track_problems(config[SECTION], catalogue.tracks)
     yield from table_problems(config[SECTION])
+    yield from _exclude_problems(config)
     yield from _model_problems(config)
     yield from _place_problems(config)
     yield from _input_problems(config)
@@ -148,7 +189,28 @@ def _selection_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if name in RESERVED_NAMES:
             yield f"selections.{name}: reserved name; not allowed: {', '.join(RESERVED_NAMES)}"
         for track, thresholds in (selection or {}).items():
-            yield from _bound_problems(f"selections.{name}.{track}", thresholds or {}, rules)
+            place = f"selections.{name}.{track}"
+            yield from _bound_problems(place, thresholds or {}, rules)
+            if thresholds and thresholds.get(TOP):
+                stages = active_stages(config, track)
+                yield from _top_problems(f"{place}.{TOP}", thresholds[TOP], stages)
+
+
+def _top_problems(
+    place: str, told: Mapping[str, Any], stages: Iterable[TableStage]
+) -> Iterator[str]:
+    """Columns that cannot rank or divide clips; `stages` are those that score them."""
+    scores = {name: kind for stage in stages for name, kind in stage.columns.items()}
+    clips = {one.name: _ARROW_NUMBERS.get(str(one.type), "") for one in schema("clips")}
+    numbers = [name for name, kind in {**clips, **scores}.items() if kind in _NUMBERS]
+    labels = [name for name, kind in scores.items() if kind == "string"]
+    for key, allowed, what in (("by", numbers, "numeric"), ("per", labels, "text")):
+        name = told.get(key)
+        if name is not None and name not in allowed:
+            yield (
+                f"{place}.{key}: {name!r} is no {what} column of clips or of an enabled stage"
+                f"{nearest(name, allowed)}; there is {', '.join(allowed) or 'none'}"
+            )
 
 
 def _bound_problems(
@@ -168,10 +230,22 @@ def _gate_problems(config: Mapping[str, Any], stage: str, gate: Mapping[str, Any
         names = [one.name for one in track.score_stages]
         if stage in names:
             earlier |= earlier_rules(track.score_stages, stage)
+    if stage in {one.name for one in catalogue.clip_stages}:
+        earlier = {name: rule for name, rule in catalogue.rules.items() if rule.of_line}
     for rule in gate:
-        if rule not in earlier:
+        if rule not in earlier and rule != ON_UNKNOWN:
             allowed = ", ".join(name for name in catalogue.rules if name in earlier)
             yield f"{stage}.gate.{rule}: not scored before {stage}; this gate may use {allowed}"
+
+
+def _exclude_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Lists that would have no effect in a track."""
+    for track in active_tracks(config) if config[EXCLUDE] else ():
+        if EXCLUDED not in catalogue_of(config).track_rules(track):
+            yield (
+                f"{EXCLUDE}: {track} has no stage that finds the ids of videos; let "
+                "describe_video join the track, or leave the lists out"
+            )
 
 
 def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:

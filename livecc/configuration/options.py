@@ -17,6 +17,7 @@ from livecc.stages.catalogue import Catalogue
 from livecc.stages.external_scores.declaration import ExternalScore
 from livecc.stages.plugins import engine_names, engine_of
 from livecc.thresholds.kinds import Rule
+from livecc.thresholds.top import Top
 
 #: Thresholds of the selection defined in config.yaml, by track.
 DEFAULT_SELECTION: dict[str, dict[str, Any]] = {
@@ -105,6 +106,9 @@ class General(Section):
     external_scores: Annotated[dict[str, ExternalScore], option("Your own scores, by name.")] = (
         msgspec.field(default_factory=dict)
     )
+    exclude: Annotated[
+        list[Text], option("Lists of ids of videos that no selection keeps, one id a line.")
+    ] = msgspec.field(default_factory=list)
     container: Annotated[PathText | None, option("Image for --sdm apptainer.")] = None
 
 
@@ -183,12 +187,21 @@ def configuration_class(catalogue: Catalogue, guests: Guests = ()) -> Any:
     """The class of the whole configuration."""
     tracks = _struct("Tracks", [(n, TrackInput, _made(TrackInput)) for n in catalogue.tracks])
     unscored = ("on_unscored", Literal["drop", "keep", "fail"], "drop")
+    unknown = ("on_unknown", Literal["drop", "keep"], "drop")
+    top = ("top", Top | None, None)
     chosen = [
-        (name, _thresholds(f"{name}_selection", catalogue.track_rules(name), unscored) | None, None)
+        (
+            name,
+            _thresholds(
+                f"{name}_selection", catalogue.track_rules(name), unscored, unknown, top
+            )
+            | None,
+            None,
+        )
         for name in catalogue.tracks
     ]
     selection = _struct("Selection", chosen)
-    gate = _thresholds("Gate", catalogue.rules)
+    gate = _thresholds("Gate", catalogue.rules, unknown)
     sections = {
         stage.name: _section_class(stage, gate, guests)
         for stage in catalogue.stages.values()

@@ -17,10 +17,19 @@ from livecc.formats.layout import Layout
 from livecc.formats.shards import SHARD_NAME
 from livecc.sources.places import shard_names
 from livecc.stages.catalogue import catalogue_of
+from livecc.stages.describe_video.declaration import EXCLUDED
 from livecc.stages.plugins import engine_of
 from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule
-from livecc.thresholds.sets import ON_UNSCORED, parse_rules, rules_to_json, union
+from livecc.thresholds.listed import NotListed
+from livecc.thresholds.sets import (
+    LENIENCE,
+    ON_UNKNOWN,
+    ON_UNSCORED,
+    parse_rules,
+    rules_to_json,
+    union,
+)
 
 #: The settings of a track that say what goes in.
 INPUTS = ("inputs", "sources", "from")
@@ -165,30 +174,59 @@ def earlier_rules(stages: Sequence[TableStage], stage: str) -> dict[str, Rule]:
 
 
 def selections(config: Mapping[str, Any], track: str) -> dict[str, dict[str, Any]]:
-    """Selection name -> its thresholds for the track; selections set to null are omitted."""
+    """Selection name -> its thresholds for the track; selections set to null are omitted.
+
+    Lists of excluded videos have their digests: who changes a list changes the thresholds.
+    """
     return {
-        name: selection[track]
+        name: _with_digests(selection[track])
         for name, selection in config["selections"].items()
         if selection and selection.get(track) is not None
     }
 
 
+def _with_digests(thresholds: Mapping[str, Any]) -> dict[str, Any]:
+    told = thresholds.get(EXCLUDED)
+    if not told:
+        return dict(thresholds)
+    return {**thresholds, EXCLUDED: NotListed.parse(("",), told).to_json()}
+
+
 def gate(config: Mapping[str, Any], track: str, stage: str) -> dict[str, Any]:
     """The thresholds on earlier scores that decide which items a stage scores; empty for all.
 
-    `auto` is the union of what the track's selections keep; if one of them keeps unscored clips,
-    so does the gate.
+    `auto` is the union of what the track's selections keep; if one of them keeps unscored clips, or
+    clips whose values are unknown, so does the gate. The gate of a stage that makes clips is on
+    what input lines tell (`LINE_RULES`), because there are no scores yet.
     """
     setting = config[stage].get("gate", "none")
     if setting == "none":
         return {}
-    earlier = earlier_rules(active_stages(config, track), stage)
+    stages = active_stages(config, track)
+    is_scored = any(one.name == stage for one in stages)
+    earlier = earlier_rules(stages, stage) if is_scored else line_rules(stages)
     if setting == "auto":
         chosen = selections(config, track).values()
-        bands = [parse_rules(rules, earlier) for rules in chosen]
-        keeps = any(rules.get(ON_UNSCORED) == "keep" for rules in chosen)
-        return rules_to_json(union(bands)) | ({ON_UNSCORED: "keep"} if keeps else {})
-    return rules_to_json(parse_rules(setting, earlier))
+        whole = union([parse_rules(rules, earlier) for rules in chosen])
+        lenient = {
+            key: "keep" for key in LENIENCE if any(rules.get(key) == "keep" for rules in chosen)
+        }
+    else:
+        whole, lenient = parse_rules(setting, earlier), {}
+        if setting.get(ON_UNKNOWN) == "keep":
+            lenient = {ON_UNKNOWN: "keep"}
+    if not is_scored and not whole:
+        return {}
+    if not is_scored:
+        lenient.pop(ON_UNSCORED, None)
+    if not any(earlier[name].may_be_unknown for name in whole):
+        lenient.pop(ON_UNKNOWN, None)
+    return rules_to_json(whole) | lenient
+
+
+def line_rules(stages: Sequence[TableStage]) -> dict[str, Rule]:
+    """The rules of enabled stages whose values input lines tell."""
+    return {name: rule for name, rule in rules_of(stages).items() if rule.of_line}
 
 
 def explicit_gates(config: Mapping[str, Any], track: str) -> dict[str, dict[str, Any]]:

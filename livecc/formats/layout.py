@@ -97,6 +97,17 @@ class Layout:
     def pack(self, track: str, selection: str, pack: str) -> str:
         return f"{self.results}/{track}/{selection}/packs/{pack}.json"
 
+    def ranked(self, track: str, selection: str, pack: str) -> str:
+        """The clips of a pack that pass all rules of a selection with `top`."""
+        return f"{self.results}/{track}/{selection}/ranked/{pack}.parquet"
+
+    def ranked_report(self, track: str, selection: str, pack: str) -> str:
+        return f"{self.results}/{track}/{selection}/ranked/{pack}.json"
+
+    def cut(self, track: str, selection: str) -> str:
+        """Where the best clips of a selection with `top` end."""
+        return f"{self.results}/{track}/{selection}/top.json"
+
     def merged(self, track: str, selection: str) -> str:
         return f"{self.results}/{track}/{selection}/livecc_{track}_{selection}_with_seeks.jsonl"
 

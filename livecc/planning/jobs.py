@@ -20,7 +20,9 @@ from livecc.models.fetch import describe
 from livecc.planning.made_with import is_same, made_with
 from livecc.scores.coverage import Coverage, lets_in_all, read_coverage, write_coverage
 from livecc.sections import defaults_of
+from livecc.stages.describe_video.line_gate import LINE_RULES, lets_in_all_lines
 from livecc.stages.job_spec import JobSpec, flags_of_job, recorded_options
+from livecc.thresholds.sets import covers
 
 
 def score_cache(config: Mapping[str, Any]) -> str:
@@ -78,6 +80,7 @@ class StageJobs:
     """
 
     def __init__(self, config: Mapping[str, Any], track: str, stage: CachedStage) -> None:
+        self._config, self._track = config, track
         self.layout = Layout.of(config)
         catalogue = configuration.catalogue_of(config)
         stages = configuration.active_stages(config, track)
@@ -85,6 +88,10 @@ class StageJobs:
         #: The stages whose scores a gate may use.
         before = itertools.takewhile(lambda one: one is not stage, stages)
         self.earlier = list(before) if stage in stages else []
+        gate = configuration.gate(config, track, stage.name)
+        reads_lines = "lines" in stage.needs or (stage.gated_by_lines and gate)
+        #: Shard -> its input file; None for a stage that does not read it.
+        self._lines = configuration.shards(config, track) if reads_lines else None
         needed = gpus(config, stage)
         values = option_values(config, stage)
         videos = config["tracks"][track]["videos"]
@@ -116,7 +123,7 @@ class StageJobs:
             videos=VideoFolder(Path(videos), outside) if "videos" in stage.needs else None,
             # The command line leaves out what the stage does not use.
             mode=config["mode"] if "mode" in stage.needs else "default",
-            gate=configuration.gate(config, track, stage.name),
+            gate=gate,
             # A stage that requests no GPU must not use one that it happens to see.
             device="cpu" if config["device"] == "auto" and not needed else config["device"],
             gpus=needed,
@@ -134,10 +141,15 @@ class StageJobs:
         stage = self._job.stage
         files = self.layout.shard(self._job.track.name, shard)
         tables = self.earlier_tables(shard) if stage.gated else {}
+        lines = {}
+        if self._lines is not None:
+            # Of a shard that is not there, nothing is read.
+            lines = {"lines": Path(self._lines.get(shard, shard))}
         return replace(
             self._job,
             shard=shard,
-            files={
+            files=lines
+            | {
                 name: Path(getattr(files, name))
                 for name in ("records", "transcripts", "clips")
                 if name in stage.needs
@@ -187,6 +199,8 @@ class StageJobs:
     def lets_in_all(self, shard: str, note: Coverage) -> bool:
         """Whether the gate of a shard's last job lets in all that the gate of now does."""
         job = self._job
+        if job.stage.gated_by_lines:
+            return self._lets_in_all_lines(shard, note)
         gated = job.stage.gated
         files = self.layout.shard(job.track.name, shard)
         tables = self.earlier_tables(shard) if gated else {}
@@ -197,6 +211,19 @@ class StageJobs:
             Path(files.clips) if gated else None,
             {one: Path(path) for one, path in tables.items()},
         )
+
+
+    def _lets_in_all_lines(self, shard: str, note: Coverage) -> bool:
+        wanted = self._job.gate
+        if covers(note.gate, wanted, LINE_RULES):
+            return True
+        # Without a gate no job reads its lines.
+        shards = self._lines or configuration.shards(self._config, self._track)
+        try:
+            return lets_in_all_lines(Path(shards[shard]), note.gate, wanted, self._config["mode"])
+        except LiveccError:
+            # The job that reads them reports it.
+            return True
 
 
 def _digest(receipt: Path) -> str | None:

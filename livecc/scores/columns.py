@@ -11,7 +11,7 @@ from livecc.declaration import CLIP_RULE_COLUMNS, TableStage, clip_columns_of, r
 from livecc.files.parquet import read_table
 from livecc.formats.tables import schema
 from livecc.thresholds.kinds import Rule, is_in
-from livecc.thresholds.sets import ON_UNSCORED
+from livecc.thresholds.sets import LENIENCE, ON_UNKNOWN, ON_UNSCORED
 
 _CLIP_COLUMNS = ("clip", "video", "status", "words_per_second")
 
@@ -40,6 +40,15 @@ class ScoreColumns:
     def ok(self) -> Any:
         """n booleans: whether the clip itself is usable."""
         return _is_ok(self.clips["status"])
+
+    def unknown(self, name: str) -> Any:
+        """n booleans: the clips whose score lacks a value that the rule `name` uses."""
+        import numpy as np
+
+        known = np.ones(self.clips.num_rows, bool)
+        for column in self.rules[name].columns:
+            known &= self.values[column].is_valid().to_numpy()
+        return self.scored[name] & ~known
 
 
 def read_columns(
@@ -127,14 +136,16 @@ def _is_ok(status: Any) -> Any:
 def inside_gate(columns: ScoreColumns, gate: Mapping[str, Any]) -> Any:
     """n booleans: the clips inside a gate.
 
-    A clip without the score that a rule uses is outside, unless the gate has `on_unscored: keep`.
+    A clip without the score that a rule uses is outside, unless the gate has `on_unscored: keep`;
+    one whose value is unknown, unless it has `on_unknown: keep`.
     """
     import numpy as np
 
     keep_unscored = gate.get(ON_UNSCORED) == "keep"
+    keep_unknown = gate.get(ON_UNKNOWN) == "keep"
     inside = columns.ok
     for name, bounds in gate.items():
-        if name == ON_UNSCORED or bounds is None:
+        if name in LENIENCE or bounds is None:
             continue
         rule = columns.rules.get(name)
         if rule is None or (rule.of_score and name not in columns.scored):
@@ -142,6 +153,8 @@ def inside_gate(columns: ScoreColumns, gate: Mapping[str, Any]) -> Any:
         elif rule.of_score:
             passes = rule.parse(bounds).mask(columns.values)
             passes = passes | (keep_unscored & ~columns.scored[name])
+            if keep_unknown and rule.may_be_unknown:
+                passes = passes | columns.unknown(name)
         else:
             passes = rule.parse(bounds).mask(columns.values)
         inside = inside & passes

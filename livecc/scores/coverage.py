@@ -19,6 +19,7 @@ from livecc.errors import LiveccError
 from livecc.files.atomic import read_json, write_json
 from livecc.scores.columns import candidate_ids
 from livecc.thresholds.kinds import Rule
+from livecc.thresholds.listed import ChangedListError
 from livecc.thresholds.sets import covers
 
 
@@ -65,6 +66,9 @@ def lets_in_all(
     try:
         wanted, _ = candidate_ids(clips, scores, gate)
         scored, _ = candidate_ids(clips, scores, note.gate)
+    except ChangedListError:
+        # Nobody knows whom the list of that time kept out.
+        return False
     except (OSError, LiveccError):
         return True
     return set(wanted) <= set(scored)

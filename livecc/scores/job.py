@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+#: The status of an item that was not to be scored, such as a video outside of a gate.
+DROPPED = "dropped"
 Row = dict[str, Any]
 
 
@@ -242,7 +244,7 @@ def score_items(
     unscored = [item_id for item_id in keys if item_id not in rows]
     if unscored:
         raise RuntimeError(f"{stats.stage}: the engine returned no row for {unscored[:3]}")
-    stats.failed = sum(row["status"] != "ok" for row in rows.values())
+    stats.failed = sum(row["status"] not in ("ok", DROPPED) for row in rows.values())
     write(output, ((item_id, rows[item_id]) for item_id in keys))
     stats.seconds["score"] = time.monotonic() - started - stats.seconds["load"]
     log.info(

@@ -22,7 +22,9 @@ from livecc.scores.segments import software_of
 from livecc.selecting.merge_samples import Merged
 from livecc.software import code_version, versions_of
 from livecc.stages.catalogue import Catalogue
+from livecc.stages.describe_video.declaration import EXCLUDED
 from livecc.stages.tracks import MERGE_SAMPLES, SELECT_SAMPLES
+from livecc.thresholds.listed import without_folders
 
 FORMAT = "livecc release 1"
 SUFFIX = ".manifest.json"
@@ -40,7 +42,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
     prefix = config["tracks"][track].get("video_prefix")
     return {
         "mode": config["mode"],
-        "thresholds": selections(config, track)[selection],
+        "thresholds": _published(selections(config, track)[selection]),
         "gates": {
             stage.name: config[stage.name]["gate"]
             for stage in active_stages(config, track)
@@ -49,6 +51,12 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
         "clips": options,
         **({"video_prefix": prefix} if prefix else {}),
     }
+
+
+def _published(thresholds: Mapping[str, Any]) -> dict[str, Any]:
+    """Thresholds without local paths."""
+    listed = thresholds.get(EXCLUDED)
+    return {**thresholds, **({EXCLUDED: without_folders(listed)} if listed else {})}
 
 
 def manifest(

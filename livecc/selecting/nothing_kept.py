@@ -12,7 +12,8 @@ from livecc.formats.layout import ShardFiles
 from livecc.scores.columns import ScoreColumns, read_columns
 from livecc.selecting.decisions import decide
 from livecc.thresholds.kinds import Step, Widens
-from livecc.thresholds.sets import ON_UNSCORED, parse_rules
+from livecc.thresholds.listed import NotListed
+from livecc.thresholds.sets import LENIENCE, ON_UNKNOWN, ON_UNSCORED, lenience, parse_rules
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ def nearest_changes(
         for name, step in steps.items()
         for bound, value in step.bounds.items()
     }
-    if thresholds.get(ON_UNSCORED, "drop") != "keep":
-        changed[f"{ON_UNSCORED}=keep"] = {**thresholds, ON_UNSCORED: "keep"}
+    for key in LENIENCE:
+        if thresholds.get(key, "drop") != "keep":
+            changed[f"{key}=keep"] = {**thresholds, key: "keep"}
     kept = dict.fromkeys(changed, 0)
     left = dict.fromkeys(changed, 0)
     for columns in _tables(stages, shards, gates):
@@ -93,7 +95,7 @@ def fewest_failures(
 def _stopped(columns: ScoreColumns, thresholds: Mapping[str, Any]) -> tuple[int, int]:
     """(clips kept, clips stopped by a rule whose stage did not reach them)."""
     rules = parse_rules(thresholds, columns.rules)
-    decided = decide(columns, rules, thresholds.get(ON_UNSCORED, "drop"))
+    decided = decide(columns, rules, *lenience(thresholds))
     stopped = sum(
         int(((decided.dropped_by == number) & ~columns.reached[name]).sum())
         for number, name in enumerate(decided.rules)
@@ -149,6 +151,8 @@ def _all_fit(
         passes = threshold.mask(columns.values)
         if rule.of_score and keeps and rule.may_keep_unscored:
             passes = passes | ~columns.scored[name]
+        if rule.may_be_unknown and thresholds.get(ON_UNKNOWN) == "keep":
+            passes = passes | columns.unknown(name)
         if rule.of_score and unreached:
             passes = passes | ~columns.reached[name]
         found[name] = passes
@@ -167,7 +171,8 @@ def explain(
     thresholds = {
         name: value
         for name, value in configuration.get("thresholds", {}).items()
-        if name in known or name == ON_UNSCORED
+        # The manifest does not say where lists of videos lie.
+        if (name in known and known[name].kind is not NotListed) or name in LENIENCE
     }
     gates = {
         name: gate

@@ -22,8 +22,9 @@ from livecc.formats.tables import DECISION, arrow_schema
 from livecc.scores.columns import ScoreColumns, read_columns
 from livecc.scores.tables import CLIP, transcripts_with_clips
 from livecc.selecting.decisions import UNSCORED, Decisions, decide, reasons
+from livecc.selecting.top import Cut
 from livecc.stages.tracks import Track
-from livecc.thresholds.sets import ON_UNSCORED, parse_rules
+from livecc.thresholds.sets import ON_UNSCORED, lenience, parse_rules
 
 _COLUMNS = (*CLIP, "reason", "query")
 
@@ -39,8 +40,11 @@ def select_pack(
     output: Path,
     form: SampleForm = AS_RECORDED,
     made_with: str = "",
+    cut: Cut | None = None,
 ) -> None:
     """Write decisions, samples and counts of several shards, and the sums of counts to `output`.
+
+    `cut` is where the best clips end, of a selection with `top`.
 
     `track` is one of a catalogue, `stages` are its enabled scoring stages. Existing files of the
     shards are removed first, so that none made with other thresholds remain if the job fails.
@@ -61,6 +65,7 @@ def select_pack(
             samples=Path(shard.samples(selection)),
             counts=Path(shard.counts(selection)),
             form=form,
+            cut=cut,
         )
         for shard in files
     ]
@@ -79,17 +84,19 @@ def select_shard(
     samples: Path,
     counts: Path,
     form: SampleForm = AS_RECORDED,
+    cut: Cut | None = None,
 ) -> dict[str, Any]:
     """Write decisions (in clip order), samples (sorted by video and time) and counts of a shard.
 
     `scores` maps the enabled stages to their tables; rules of disabled stages do not apply.
     `gates` are those of `livecc.scores.columns.read_columns`. `form`: that of the samples.
     """
-    columns = read_columns(clips, scores, gates, _COLUMNS)
+    more = _COLUMNS if cut is None else (*_COLUMNS, *cut.top.columns)
+    columns = read_columns(clips, scores, gates, more)
     rules = parse_rules(thresholds, columns.rules)
     on_unscored = thresholds.get(ON_UNSCORED, "drop")
-    decided = decide(columns, rules, on_unscored)
-    why = list(reasons(columns, rules, decided))
+    decided = decide(columns, rules, *lenience(thresholds), cut)
+    why = list(reasons(columns, rules, decided, cut))
     if on_unscored == "fail":
         _check_scored(columns, decided, why)
     seconds = columns.clips["end"].to_numpy() - columns.clips["start"].to_numpy()
@@ -105,6 +112,7 @@ def select_shard(
         "kept": kept.num_rows,
         "dropped": decided.dropped(),
         "unscored": decided.dropped(unscored=True),
+        "unknown": decided.dropped(unknown=True),
         "seconds": round(float(sum(seconds.tolist())), 3),
         "kept_seconds": round(float(sum(seconds[decided.kept].tolist())), 3),
         "kept_videos": len(kept["video"].unique()),

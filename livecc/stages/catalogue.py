@@ -35,7 +35,7 @@ from livecc.thresholds.kinds import Rule
 _NOT_STAGES = frozenset(
     {
         *("mode", "results", "score_cache", "retry_failed", "models_folder", "device", "tracks"),
-        *("external_scores", "selections", "environments", "container", "resources"),
+        *("external_scores", "exclude", "selections", "environments", "container", "resources"),
     }
 )
 

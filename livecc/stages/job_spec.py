@@ -23,7 +23,12 @@ from livecc.stages.plugins import engine_of, package_tracks, packages_of
 from livecc.stages.tracks import TRACKS, Track
 
 #: Input file that a stage may need -> its metavar.
-_FILES = {"transcripts": "JSONL", "clips": "PARQUET", "records": "PARQUET"}
+_FILES = {
+    "lines": "JSONL",
+    "transcripts": "JSONL",
+    "clips": "PARQUET",
+    "records": "PARQUET",
+}
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ class JobSpec:
             stage=stage,
             track=catalogue.tracks[options.track],
             shard=options.shard,
-            files={name: given[name] for name in _FILES if name in stage.needs},
+            files={name: given[name] for name in _FILES if given.get(name) is not None},
             scores=_tables(catalogue, given.get("score", [])),
             receipts={role: path for role, path in receipts.items() if path is not None},
             options={
@@ -249,6 +254,13 @@ def parser_of(stage: CachedStage) -> argparse.ArgumentParser:
     for name, metavar in _FILES.items():
         if name in stage.needs:
             group.add_argument(f"--{name}", required=True, type=Path, metavar=metavar)
+    if stage.gated_by_lines and "lines" not in stage.needs:
+        group.add_argument(
+            "--lines",
+            type=Path,
+            metavar=_FILES["lines"],
+            help="input file of the shard, for the gate",
+        )
     if "videos" in stage.needs:
         group.add_argument(
             "--videos", required=True, type=Path, metavar="FOLDER", help="folder of the video files"
@@ -275,7 +287,7 @@ def parser_of(stage: CachedStage) -> argparse.ArgumentParser:
             default={},
             type=json_object,
             metavar="JSON",
-            help="thresholds on earlier scores (default: none)",
+            help="thresholds on earlier scores, or on facts of input lines (default: none)",
         )
     group.add_argument("--external", default={}, type=json_object, help=argparse.SUPPRESS)
     group = parser.add_argument_group("options")

@@ -18,6 +18,7 @@ from livecc.formats.layout import RESERVED_NAMES
 from livecc.stages.check_samples.declaration import STAGE as CHECK_SAMPLES
 from livecc.stages.clip_captions.declaration import STAGE as CLIP_CAPTIONS
 from livecc.stages.clip_transcripts.declaration import STAGE as CLIP_TRANSCRIPTS
+from livecc.stages.describe_video.declaration import STAGE as DESCRIBE_VIDEO
 from livecc.stages.filter_categories.declaration import STAGE as FILTER_CATEGORIES
 from livecc.stages.identify_language.declaration import STAGE as IDENTIFY_LANGUAGE
 from livecc.stages.import_transcripts.declaration import STAGE as IMPORT_TRANSCRIPTS
@@ -73,7 +74,7 @@ class Track:
     def clip_stages_for(self, config: Mapping[str, Any]) -> list[Stage]:
         """The stages that create its clips with this configuration."""
         return [
-            (step.on if step.on.is_on(config) else step.off) if isinstance(step, Either) else step
+            (step.on if step.on.is_on(config, self.name) else step.off) if isinstance(step, Either) else step
             for step in self.clip_stages
         ]
 
@@ -86,13 +87,16 @@ class Track:
 
     def score_stages_for(self, config: Mapping[str, Any]) -> list[TableStage]:
         """The enabled scoring stages."""
-        return [stage for stage in self.score_stages if stage.is_on(config)]
+        return [stage for stage in self.score_stages if stage.is_on(config, self.name)]
 
 
 PRETRAIN = Track(
     name="pretrain",
     clip_stages=(CLIP_CAPTIONS,),
-    score_stages=(IDENTIFY_LANGUAGE, SCORE_LM_LOSS, PROBE_VIDEOS, SCORE_TALKING_HEAD),
+    score_stages=(
+        *(DESCRIBE_VIDEO, IDENTIFY_LANGUAGE, SCORE_LM_LOSS, PROBE_VIDEOS),
+        SCORE_TALKING_HEAD,
+    ),
     loss_sees_context=True,
 )
 SFT = Track(
@@ -103,7 +107,7 @@ SFT = Track(
         CLIP_TRANSCRIPTS,
     ),
     score_stages=(
-        *(IDENTIFY_LANGUAGE, SCORE_LM_LOSS, PROBE_VIDEOS),
+        *(DESCRIBE_VIDEO, IDENTIFY_LANGUAGE, SCORE_LM_LOSS, PROBE_VIDEOS),
         *(SCORE_ACTIVE_SPEAKER, MAKE_PROMPTS),
     ),
     loss_sees_context=False,
@@ -133,6 +137,27 @@ INGEST = Stage(
 )
 SOURCE_STAGES = (SPLIT_DUMP, INGEST)
 
+#: Stages that find the best clips of selections with `top`.
+RANK_CLIPS = Stage(
+    name="rank_clips",
+    version="1",
+    says="Ranking",
+    kind="workflow",
+    options=None,
+    packages=(),
+    resources=Resources(gpu=0, mem_mb=1000, runtime=20, threads=1),
+    problems=no_problems,
+)
+CUT_TOP = Stage(
+    name="cut_top",
+    version="1",
+    says="Finding the last of the best",
+    kind="workflow",
+    options=None,
+    packages=(),
+    resources=Resources(gpu=0, mem_mb=2000, runtime=20, threads=1),
+    problems=no_problems,
+)
 #: Stages that decide and write samples without scoring.
 SELECT_SAMPLES = Stage(
     name="select_samples",
@@ -155,4 +180,4 @@ MERGE_SAMPLES = Stage(
     problems=no_problems,
 )
 #: Stages that follow scoring, in order.
-RELEASE_STAGES = (SELECT_SAMPLES, MERGE_SAMPLES, CHECK_SAMPLES)
+RELEASE_STAGES = (RANK_CLIPS, CUT_TOP, SELECT_SAMPLES, MERGE_SAMPLES, CHECK_SAMPLES)

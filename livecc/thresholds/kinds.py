@@ -86,6 +86,9 @@ class Rule:
     says: label of the clips it drops, in a summary ("other language").
     of_score: whether the values are a score, which a clip may lack.
     may_keep_unscored: whether `on_unscored: keep` keeps a clip without the score.
+    may_be_unknown: whether a row that is there may lack the value, so that `on_unknown` decides.
+    of_line: whether the value is a fact that the video's input line tells, so that gates of stages
+        that make clips may use the rule.
     """
 
     name: str
@@ -94,6 +97,8 @@ class Rule:
     says: str
     of_score: bool = True
     may_keep_unscored: bool = True
+    may_be_unknown: bool = False
+    of_line: bool = False
 
     def parse(self, bounds: Mapping[str, Any]) -> Threshold:
         return self.kind.parse(self.columns, bounds)

@@ -13,6 +13,17 @@ from livecc.thresholds.kinds import Rule, Threshold
 
 #: The key of a selection or gate that decides about clips without a score.
 ON_UNSCORED = "on_unscored"
+#: The key that decides about clips with a score in which the value that a rule uses is unknown.
+ON_UNKNOWN = "on_unknown"
+#: The key of a selection that keeps the best of the clips that pass all rules.
+TOP = "top"
+#: Keys that are no rules and say what happens to missing values.
+LENIENCE = (ON_UNSCORED, ON_UNKNOWN)
+
+
+def lenience(thresholds: Mapping[str, Any]) -> tuple[str, str]:
+    """What a selection does with missing scores, and with unknown values."""
+    return thresholds.get(ON_UNSCORED, "drop"), thresholds.get(ON_UNKNOWN, "drop")
 
 
 def parse_rules(
@@ -55,21 +66,26 @@ def covers(
 ) -> bool:
     """Whether the gate `wider` accepts every clip that the gate `narrower` accepts.
 
-    Gates are in the form of the configuration, including `on_unscored`: with "keep", a clip without
-    the score that a rule uses passes the rule. A rule that is no longer declared may have excluded
-    anything.
+    Gates are in the form of the configuration, including `on_unscored` and `on_unknown`: with
+    "keep", a clip without the score, or the value, that a rule uses passes the rule. A rule that is
+    no longer declared may have excluded anything.
     """
     if wider == narrower:
         return True
-    if wider.keys() - rules.keys() - {ON_UNSCORED}:
+    if wider.keys() - rules.keys() - {*LENIENCE}:
         return False
     outer, inner = parse_rules(wider, rules), parse_rules(narrower, rules)
-    outer_keeps, inner_keeps = (gate.get(ON_UNSCORED) == "keep" for gate in (wider, narrower))
-    if any(one.empty and not (inner_keeps and rules[name].of_score) for name, one in inner.items()):
+    if any(one.empty and not _lenient(narrower, rules[name]) for name, one in inner.items()):
         return True
     return all(
         name in inner
         and one.covers(inner[name])
-        and (outer_keeps or not inner_keeps or not rules[name].of_score)
+        and _lenient(narrower, rules[name]) <= _lenient(wider, rules[name])
         for name, one in outer.items()
     )
+
+
+def _lenient(gate: Mapping[str, Any], rule: Rule) -> set[str]:
+    """The kinds of missing values with which a gate lets a clip pass a rule."""
+    kinds = [(ON_UNSCORED, rule.of_score), (ON_UNKNOWN, rule.may_be_unknown)]
+    return {key for key, possible in kinds if possible and gate.get(key) == "keep"}

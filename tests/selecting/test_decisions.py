@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from livecc.files.parquet import read_rows
 from livecc.scores.columns import read_columns
 from livecc.selecting.decisions import UNSCORED, decide, reasons
 from livecc.selecting.select_samples import select_shard
-from livecc.thresholds.sets import parse_rules
+from livecc.thresholds.sets import lenience, parse_rules
 from tests.support.built_in import RULES, TRACK_STAGES, TRACKS
 from tests.support.random_results import random_thresholds, write_shard
 
@@ -42,7 +42,8 @@ class ClipByClip:
             for clip, found in zip(self.clips, self.scores, strict=True):
                 if clip[id_column] in rows and clip[id_column] in inside:
                     # A rule may compare a score with the clip's own columns.
-                    found[stage.rules[0].name] = {"video_end": clip["end"], **rows[clip[id_column]]}
+                    row = {"video_end": clip["end"], **rows[clip[id_column]]}
+                    found |= {rule.name: row for rule in stage.rules}
 
     @staticmethod
     def _inside(
@@ -52,7 +53,11 @@ class ClipByClip:
             return False
         for name, rule in parse_rules(gate, RULES).items():
             row = clip if name == "words_per_second" else found.get(name)
-            if row is None or row["status"] != "ok" or rule.failure(row) is not None:
+            if row is None or row["status"] != "ok":
+                return False
+            if _unknown(name, row) and gate.get("on_unknown") == "keep":
+                continue
+            if rule.failure(row) is not None:
                 return False
         return True
 
@@ -74,10 +79,28 @@ class ClipByClip:
                 if thresholds.get("on_unscored") == "keep" and RULES[name].may_keep_unscored:
                     continue
                 return name, UNSCORED + ("outside the gate" if row is None else row["reason"])
+            if unknown := _unknown(name, row):
+                if thresholds.get("on_unknown") == "keep":
+                    continue
+                return name, f"unknown: {unknown}"
             why = rule.failure(row)
             if why is not None:
                 return name, why
         return None, None
+
+
+def _unknown(name: str, row: Mapping[str, Any]) -> str:
+    """The columns without a value of a rule whose values may be unknown."""
+    rule = RULES[name]
+    missing = [column for column in rule.columns if row[column] is None]
+    return ", ".join(missing) if rule.may_be_unknown else ""
+
+
+def random_gate(
+    rng: np.random.Generator, earlier: Sequence[TableStage], excluded: Path
+) -> dict[str, Any]:
+    gate = random_thresholds(rng, tuple(rules_of(earlier)), excluded)
+    return gate | ({"on_unknown": "keep"} if rng.random() < 0.3 else {})
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -88,11 +111,15 @@ def test_decisions(tmp_path: Path, track: str, on_unscored: str | None, seed: in
     clips, scores = write_shard(tmp_path, track, "a", rng)
     stages = TRACK_STAGES[track]
     names = tuple(rules_of(stages))
-    thresholds = random_thresholds(rng, names)
+    excluded = tmp_path / "excluded.txt"
+    excluded.write_text("# Two of them.\n-a\n\nc\n")
+    thresholds = random_thresholds(rng, names, excluded)
+    if rng.random() < 0.5:
+        thresholds["on_unknown"] = str(rng.choice(["keep", "drop"]))
     if on_unscored is not None:
         thresholds["on_unscored"] = on_unscored
     gates = {
-        stage.name: random_thresholds(rng, names[: n + 1])
+        stage.name: random_gate(rng, stages[:n], excluded)
         for n, stage in enumerate(stages)
         if n and rng.random() < 0.4
     }
@@ -100,7 +127,7 @@ def test_decisions(tmp_path: Path, track: str, on_unscored: str | None, seed: in
 
     columns = read_columns(clips, scores, gates, ["reason"])
     rules = parse_rules(thresholds, RULES)
-    decided = decide(columns, rules, on_unscored or "drop")
+    decided = decide(columns, rules, *lenience(thresholds))
     why = reasons(columns, rules, decided)
     assert list(zip(decided.rule_names(), why, strict=True)) == expected
 
@@ -118,4 +145,6 @@ def test_decisions(tmp_path: Path, track: str, on_unscored: str | None, seed: in
     assert counts == read_json(output[2])
     assert counts["kept"] == sum(rule is None for rule, _ in expected)
     assert sum(counts["unscored"].values()) == len(unscored)
+    unknown = [why for _, why in expected if why and why.startswith("unknown: ")]
+    assert sum(counts["unknown"].values()) == len(unknown)
     assert set(RULES) | {"clip"} >= set(counts["dropped"])

@@ -17,7 +17,7 @@ from livecc.selecting.decisions import decide
 from livecc.selecting.nothing_kept import Change, explain, nearest_changes
 from livecc.selecting.what_if.question import changed_thresholds
 from livecc.thresholds.kinds import Band, Labels, Language, Step
-from livecc.thresholds.sets import parse_rules
+from livecc.thresholds.sets import lenience, parse_rules
 from tests.support.built_in import TRACK_STAGES
 from tests.support.random_results import random_thresholds, write_shard
 
@@ -45,7 +45,7 @@ class Results:
         count = 0
         for columns in self.tables():
             rules = parse_rules(thresholds, columns.rules)
-            kept = decide(columns, rules, thresholds.get("on_unscored", "drop")).kept
+            kept = decide(columns, rules, *lenience(thresholds)).kept
             if with_value_of:
                 for name in columns.rules[with_value_of].columns:
                     kept = kept & columns.values[name].is_valid().to_numpy()
@@ -62,6 +62,7 @@ def settings_of(track: str) -> dict[str, Any]:
 
     config = defaults(CATALOGUE)
     config["tracks"][track]["inputs"] = ["x"]
+    config["describe_video"]["enabled"] = True
     return config
 
 

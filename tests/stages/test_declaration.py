@@ -189,7 +189,7 @@ CONTRADICTIONS: list[tuple[type[Stage], dict[str, Any], str]] = [
     (
         CachedStage,
         {"needs": frozenset({"clips", "weather"})},
-        "`needs` contains 'weather'; allowed are records, transcripts, clips, videos, mode",
+        "`needs` contains 'weather'; allowed are lines, records, transcripts, clips, videos, mode",
     ),
     (CachedStage, {"item": "word"}, "`item` must be clip or video, not 'word'"),
     (CachedStage, {"roles": ""}, "`roles` must be a tuple of strings, not ''"),

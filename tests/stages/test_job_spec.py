@@ -32,7 +32,7 @@ def configured(preset: str, *over: dict[str, Any]) -> dict[str, Any]:
     for track in ("pretrain", "sft"):
         inputs = [str(REPOSITORY / "demo" / track / "*.jsonl")]
         overlay(config, {"tracks": {track: {"inputs": inputs}}})
-    overlay(config, {"probe_videos": {"enabled": True}})
+    overlay(config, {"probe_videos": {"enabled": True}, "describe_video": {"enabled": True}})
     for one in over:
         overlay(config, one)
     config = configuration.complete(config)
@@ -232,7 +232,7 @@ def test_a_job_knows_the_external_scores_that_its_gate_looks_at(tmp_path: Path) 
     external = {"beauty": {"key": "video", "table": str(scores), "column": "beauty"}}
     gate = {"beauty": {"min": 1}}
     config = configured("demo", {"external_scores": external, "score_lm_loss": {"gate": gate}})
-    specs = [spec for spec in planned(config) if spec.stage.gated]
+    specs = [spec for spec in planned(config) if spec.stage.gated and spec.scores]
     assert specs
     for spec in specs:
         run = parsed(spec)
@@ -257,7 +257,9 @@ def test_a_bare_command_line_has_the_defaults(stage: CachedStage) -> None:
     if stage.name == "score_talking_head":
         given["track"] = "pretrain"
     given |= {
-        name: "f" for name in ("records", "transcripts", "clips", "videos") if name in stage.needs
+        name: "f"
+        for name in ("lines", "records", "transcripts", "clips", "videos")
+        if name in stage.needs
     }
     if stage.name == "make_prompts":
         given |= {"engine": "template", "settings": "{}"}

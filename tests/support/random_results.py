@@ -16,10 +16,15 @@ from livecc.files.atomic import open_atomic
 from livecc.files.parquet import write_table
 from livecc.formats.records import Transcript, clip_row
 from livecc.formats.tables import schema
+from livecc.stages.describe_video.declaration import STAGE as DESCRIBE_VIDEO
 from tests.support.built_in import TRACK_STAGES
 
 WORDS_PER_CLIP = 6
+FACTS = frozenset(rule.name for rule in DESCRIBE_VIDEO.rules)
 #: Few values, so that scores meet thresholds exactly.
+LABELS = ("en", "de", "fr")
+#: Ids of videos, of which a list may have some.
+IDS = ("-a", "_b", "c", "d")
 NUMBERS = (0.0, 0.25, 0.3, 0.5, 0.9, 1.0, 1.5, 3.0, 6.5, 7.0)
 
 
@@ -48,7 +53,10 @@ def write_shard(
     clip_table = folder / "clips" / f"{shard}.parquet"
     write_table(clip_table, schema("clips"), rows)
     scores: dict[TableStage, Path] = {}
+    others = rng
     for stage in TRACK_STAGES[track]:
+        # Facts have chances of their own.
+        rng = others.spawn(1)[0] if stage is DESCRIBE_VIDEO else others
         ids = dict.fromkeys(row[stage.item] for row in rows if row["status"] == "ok")
         share = rng.choice([0.0, 0.3])
         reached = [item for item in ids if rng.random() >= share]
@@ -62,7 +70,24 @@ def _score(stage: str, rng: np.random.Generator) -> dict[str, Any]:
     if rng.random() < 0.15:
         return {"status": "failed", "reason": "broken"}
     number = float(rng.choice(NUMBERS))
+
+    def or_unknown(value: Any) -> Any:
+        return None if rng.random() < 0.2 else value
+
     values: dict[str, dict[str, Any]] = {
+        "describe_video": {
+            "video_id": str(rng.choice(IDS)),
+            "category": or_unknown(str(rng.choice(LABELS))),
+            "duration": or_unknown(number),
+            "height": or_unknown(int(number)),
+            "caption_language": or_unknown(str(rng.choice(LABELS))),
+            "captions": or_unknown(str(rng.choice(LABELS))),
+            "file": str(rng.choice(LABELS)),
+            "file_seconds": or_unknown(number),
+            "distinct_words": or_unknown(int(10 * number)),
+            "video_language": str(rng.choice(["en", "de", "fr"])),
+            "video_language_confidence": min(1.0, number),
+        },
         "identify_language": {
             "language": str(rng.choice(["en", "de", "fr"])),
             "language_confidence": min(1.0, number),
@@ -76,13 +101,24 @@ def _score(stage: str, rng: np.random.Generator) -> dict[str, Any]:
     return {"status": "ok", "reason": None, **values[stage]}
 
 
-def random_thresholds(rng: np.random.Generator, names: tuple[str, ...]) -> dict[str, Any]:
-    """Bounds for some of the rules in `names`."""
+def random_thresholds(
+    rng: np.random.Generator, names: tuple[str, ...], excluded: Path | None = None
+) -> dict[str, Any]:
+    """Bounds for some of the rules in `names`; `excluded` is a list of videos."""
     thresholds: dict[str, Any] = {}
+    others, facts = rng, rng.spawn(1)[0]
     for name in names:
-        if rng.random() < 0.3:
+        rng = facts if name in FACTS else others
+        # Of many facts few have bounds, or nothing would be kept.
+        if rng.random() < (0.8 if name in FACTS else 0.3):
             continue
-        if name == "language":
+        if name == "excluded":
+            if excluded is not None:
+                thresholds[name] = {"lists": [str(excluded)]}
+        elif name in ("category", "caption_language", "captions", "file"):
+            labels = rng.choice(LABELS, size=2, replace=False).tolist()
+            thresholds[name] = {"labels": labels}
+        elif name in ("language", "video_language"):
             labels = rng.choice(["en", "de", "fr"], size=2, replace=False).tolist()
             thresholds[name] = {"labels": labels, "min_confidence": float(rng.choice(NUMBERS[:6]))}
         elif name == "prompt":

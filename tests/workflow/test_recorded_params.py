@@ -46,6 +46,10 @@ class Allowed:
 ALLOWED: tuple[Allowed, ...] = ()
 
 
+#: Stages that earlier versions did not have, and that run only where somebody asks for them.
+SINCE = frozenset({"describe_video"})
+
+
 @dataclass(frozen=True)
 class Difference:
     """Of a kind of job: a param's name, or "fingerprint", "job", "input", "output", "made_with"."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from livecc.formats.layout import Layout, ShardFiles
 from livecc.scores.columns import ScoreColumns, inside_gate, read_columns, rows_of
 from livecc.scores.tables import CLIP, transcripts_with_clips
 from livecc.selecting.decisions import UNSCORED, decide, reasons
-from livecc.thresholds.sets import ON_UNSCORED, parse_rules
+from livecc.selecting.top import Cut, cut_of, ranked_tables
+from livecc.thresholds.sets import lenience, parse_rules
+from livecc.thresholds.top import Top
 
 ENTERS, LEAVES = "enters", "leaves"
 
@@ -52,6 +54,34 @@ class Question:
         files = self.files(shard)
         scores = {stage: Path(files.scores(stage.name)) for stage in self.stages}
         return read_columns(Path(files.clips), scores, self.explicit_gates, more)
+
+    @cached_property
+    def cut(self) -> Cut | None:
+        """Where the best clips end with `thresholds`; None for those without `top`."""
+        return self._cut(self.thresholds)
+
+    @cached_property
+    def cut_before(self) -> Cut | None:
+        """The same for `before`."""
+        return None if self.before is None else self._cut(self.before)
+
+    @property
+    def ranked_by(self) -> tuple[str, ...]:
+        """The columns that `cut` and `cut_before` need."""
+        return tuple(
+            name for cut in (self.cut, self.cut_before) if cut for name in cut.top.columns
+        )
+
+    def _cut(self, thresholds: Mapping[str, Any]) -> Cut | None:
+        top = Top.of(thresholds)
+        if top is None:
+            return None
+        shards = [self.files(shard) for shard in self.shards if self.is_scored(shard)]
+
+        def tables() -> Iterator[Any]:
+            return ranked_tables(thresholds, self.explicit_gates, self.stages, shards)
+
+        return cut_of(top, tables(), tables())
 
     def is_scored(self, shard: str) -> bool:
         """Whether all tables of a shard exist."""
@@ -117,6 +147,8 @@ def answer(question: Question, threads: int) -> Answer:
     Raises LiveccError when a table is broken or the baseline is missing.
     """
     total = Answer()
+    # Once, before threads ask for them.
+    _ = question.ranked_by
     with ThreadPoolExecutor(threads) as pool:
         for part in pool.map(partial(_shard_answer, question), question.shards):
             _add(total, part)
@@ -137,9 +169,9 @@ def _add(total: Any, part: Any) -> None:
 def _shard_answer(question: Question, shard: str) -> Answer:
     if not question.is_scored(shard):
         return Answer(missing=[shard])
-    columns = question.columns(shard, "start", "end")
+    columns = question.columns(shard, "start", "end", *question.ranked_by)
     rules = parse_rules(question.thresholds, columns.rules)
-    decided = decide(columns, rules, question.thresholds.get(ON_UNSCORED, "drop"))
+    decided = decide(columns, rules, *lenience(question.thresholds), question.cut)
     after = _Outcome(decided.kept, decided.dropped(), decided.dropped(unscored=True))
     before = _before(question, shard, columns)
     seconds = columns.clips["end"].to_numpy() - columns.clips["start"].to_numpy()
@@ -154,16 +186,19 @@ def _shard_answer(question: Question, shard: str) -> Answer:
         },
     )
     for stage in question.stages:
-        for rule in (rule.name for rule in stage.rules if rule.name in rules):
-            waiting = decided.reaches(rule) & ~columns.scored[rule]
-            absent = waiting & ~columns.reached[rule]
-            part.failed[stage.name] += int((waiting & columns.reached[rule]).sum())
-            if stage.absent is not None:
-                part.absent[stage.name] += int(absent.sum())
-                continue
-            inside = absent & inside_gate(columns, question.gates.get(stage.name, {}))
-            part.to_score[stage.name] += int(inside.sum())
-            part.outside[stage.name] += int((absent & ~inside).sum())
+        used = [rule.name for rule in stage.rules if rule.name in rules]
+        if not used:
+            continue
+        # Its rules share their rows: a clip waits once, at the first of them.
+        waiting = decided.reaches(used[0]) & ~columns.scored[used[0]]
+        absent = waiting & ~columns.reached[used[0]]
+        part.failed[stage.name] += int((waiting & columns.reached[used[0]]).sum())
+        if stage.absent is not None:
+            part.absent[stage.name] += int(absent.sum())
+            continue
+        inside = absent & inside_gate(columns, question.gates.get(stage.name, {}))
+        part.to_score[stage.name] += int(inside.sum())
+        part.outside[stage.name] += int((absent & ~inside).sum())
     return part
 
 
@@ -183,7 +218,7 @@ def _kept(columns: ScoreColumns, seconds: Any, outcome: _Outcome) -> Kept:
 def _before(question: Question, shard: str, columns: ScoreColumns) -> _Outcome:
     if question.before is not None:
         rules = parse_rules(question.before, columns.rules)
-        decided = decide(columns, rules, question.before.get(ON_UNSCORED, "drop"))
+        decided = decide(columns, rules, *lenience(question.before), question.cut_before)
         return _Outcome(decided.kept, decided.dropped(), decided.dropped(unscored=True))
     rows = _last_decisions(question, shard, columns)
     dropped: Counter[str] = Counter()
@@ -231,9 +266,9 @@ def changed_clips(
         change_of = {n: change for change, chosen in numbers.items() for n in chosen}
         if not change_of:
             continue
-        columns = question.columns(shard, *CLIP, "reason")
+        columns = question.columns(shard, *CLIP, "reason", *question.ranked_by)
         drops = {
-            LEAVES: _why(columns, question.thresholds),
+            LEAVES: _why(columns, question.thresholds, question.cut),
             ENTERS: _why_before(question, shard, columns),
         }
         values = {name: column.to_pylist() for name, column in columns.values.items()}
@@ -252,16 +287,18 @@ def changed_clips(
             }
 
 
-def _why(columns: ScoreColumns, thresholds: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+def _why(
+    columns: ScoreColumns, thresholds: Mapping[str, Any], cut: Cut | None
+) -> list[tuple[Any, Any]]:
     """(rule, why) of each clip."""
     rules = parse_rules(thresholds, columns.rules)
-    decided = decide(columns, rules, thresholds.get(ON_UNSCORED, "drop"))
-    return list(zip(decided.rule_names(), reasons(columns, rules, decided), strict=True))
+    decided = decide(columns, rules, *lenience(thresholds), cut)
+    return list(zip(decided.rule_names(), reasons(columns, rules, decided, cut), strict=True))
 
 
 def _why_before(question: Question, shard: str, columns: ScoreColumns) -> list[tuple[Any, Any]]:
     if question.before is not None:
-        return _why(columns, question.before)
+        return _why(columns, question.before, question.cut_before)
     rows = _last_decisions(question, shard, columns)
     return list(zip(rows["rule"].to_pylist(), rows["why"].to_pylist(), strict=True))
 

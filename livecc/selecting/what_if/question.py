@@ -12,7 +12,8 @@ from livecc.formats.layout import Layout
 from livecc.selecting.what_if.answer import Question
 from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule, bounds_of, read_bound
-from livecc.thresholds.sets import ON_UNSCORED
+from livecc.thresholds.sets import LENIENCE, TOP
+from livecc.thresholds.top import Top
 
 
 def ask_all(
@@ -34,7 +35,7 @@ def ask_all(
             one
             for one in tracks
             if named <= configuration.selections(config, one).keys()
-            and changed <= {*configuration.active_rules(config, one), ON_UNSCORED}
+            and changed <= {*configuration.active_rules(config, one), *LENIENCE, TOP}
         ]
         # None can: `ask` says what is wrong for the first one.
         return [ask(config, one, selection, settings, against) for one in able or tracks[:1]]
@@ -106,8 +107,8 @@ def changed_thresholds(
 ) -> dict[str, Any]:
     """The thresholds `base` with each of `settings` applied, in order.
 
-    A setting is RULE.BOUND=VALUE, RULE=none to disable a rule, or on_unscored=VALUE. Lists are
-    comma-separated.
+    A setting is RULE.BOUND=VALUE, RULE=none to disable a rule, top.KEY=VALUE, or on_unscored=VALUE (on_unknown=VALUE).
+    Lists are comma-separated.
     """
     thresholds = copy.deepcopy(dict(base))
     rules = configuration.active_rules(config, track)
@@ -116,18 +117,37 @@ def changed_thresholds(
         rule, dot, bound = path.strip().partition(".")
         if not equals:
             raise LiveccError(f"--set {setting}: must be RULE.BOUND=VALUE, such as lm_loss.max=3")
-        if rule == ON_UNSCORED and not dot:
+        if rule in LENIENCE and not dot:
             thresholds[rule] = text.strip()
-        elif rule == ON_UNSCORED:
+        elif rule in LENIENCE:
             raise LiveccError(f"--set {setting}: {rule} has no bound {bound!r}")
-        elif rule not in rules:
-            near = _nearest(rule, [*rules, ON_UNSCORED])
+        elif rule not in rules and rule != TOP:
+            near = _nearest(rule, [*rules, *LENIENCE, TOP])
             raise LiveccError(f"--set {setting}: {track} has no rule {rule!r}{near}")
         elif not dot and _is_null(text):
             thresholds[rule] = None
+        elif rule == TOP:
+            thresholds[rule] = _changed_top(thresholds.get(rule), setting, bound, text.strip())
         else:
             thresholds[rule] = _changed(rules[rule], thresholds.get(rule), setting, bound, text)
     return thresholds
+
+
+def _changed_top(
+    before: Mapping[str, Any] | None, setting: str, key: str, text: str
+) -> dict[str, Any]:
+    """`top` with one of its keys changed or removed."""
+    known = Top.__struct_fields__
+    if key not in known:
+        raise LiveccError(f"--set {setting}: {TOP} has no key {key!r}{_nearest(key, known)}")
+    told = {name: value for name, value in (before or {}).items() if name != key}
+    if _is_null(text):
+        return told
+    if key == "keep":
+        if not text.isdecimal():
+            raise LiveccError(f"--set {setting}: {text!r} is not a whole number")
+        return {**told, key: int(text)}
+    return {**told, key: text}
 
 
 def _changed(

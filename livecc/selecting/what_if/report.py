@@ -9,7 +9,7 @@ from livecc.declaration import rules_of
 from livecc.selecting.decisions import NO_CLIP
 from livecc.selecting.what_if.answer import ENTERS, LEAVES, Answer, Question
 from livecc.terminal import count, plain_table, printable
-from livecc.thresholds.sets import ON_UNSCORED
+from livecc.thresholds.sets import ON_UNSCORED, TOP
 
 SHOWN_TEXT = 240
 
@@ -72,7 +72,7 @@ def _rules(question: Question, answer: Answer) -> Any:
 
 def _in_order(question: Question, rules: Iterable[str]) -> list[str]:
     """Rules in the order they are applied; those of disabled stages last."""
-    order = [NO_CLIP, *rules_of(question.stages)]
+    order = [NO_CLIP, *rules_of(question.stages), TOP]
     return sorted(rules, key=lambda rule: order.index(rule) if rule in order else len(order))
 
 

@@ -66,7 +66,8 @@ def clip_transcripts(
         cleaned = transcript.get("cleaned") or {}
         video["cleaned"] = counts_text(cleaned, cleaned.values())
         if transcript["status"] != "ok":
-            yield {**video, "status": "failed", "reason": transcript["reason"]}, []
+            told = {name: transcript[name] for name in ("status", "reason")}
+            yield {**video, **told}, []
             continue
         clips = cut(transcript, options)
         if transcript.get("unspaced"):

@@ -16,7 +16,7 @@ from livecc.formats.tables import DECISION, WHAT_IF, schema
 from livecc.stages.external_scores.declaration import ExternalScore
 from livecc.stages.external_scores.table import SUFFIXES, head, is_csv
 from livecc.terminal import nearest
-from livecc.thresholds.sets import ON_UNSCORED
+from livecc.thresholds.sets import LENIENCE, TOP
 
 SECTION = "external_scores"
 #: Rules of the workflow that do not belong to a stage.
@@ -24,7 +24,7 @@ _RULES = (
     *("all", "fetch_model", "fetch_models", "list_shards", "summarize", "plan", "import_scores"),
 )
 #: Other reserved names, used next to those of rules and columns.
-_WORDS = (ON_UNSCORED, "key", "score", "text", "duplicates", SECTION)
+_WORDS = (*LENIENCE, TOP, "key", "score", "text", "duplicates", SECTION)
 _SHOWN_COLUMNS = 20
 
 

@@ -15,7 +15,7 @@ from livecc.declaration import (
     Model,
     Resources,
     Speed,
-    SwitchedOptions,
+    GatedOptions,
 )
 from livecc.sections import (
     Fraction,
@@ -41,7 +41,7 @@ ComputeType = Literal[
 ]
 
 
-class Options(SwitchedOptions):
+class Options(GatedOptions):
     engine: Annotated[Text, option("Transcription engine.", "number")] = "faster_whisper"
     model: Annotated[ModelName, option("A Whisper model in CTranslate2 format.")] = (
         "whisper-large-v3-turbo"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ from livecc.files.atomic import open_atomic, read_json
 from livecc.files.parquet import read_row_batches
 from livecc.formats.unspaced import has_unspaced
 from livecc.inference.device import resolve_device
-from livecc.scores.job import Engine, Item, Row, ScoreJob, engine_version, failed, ok
+from livecc.scores.job import DROPPED, Engine, Item, Row, ScoreJob, engine_version, failed, ok
 from livecc.scores.videos import video_item
+from livecc.stages.describe_video.line_gate import outside_gate
 from livecc.stages.transcribe.transcriber import Transcription
 from livecc.terminal import printable
 
@@ -74,9 +76,21 @@ def prepare(spec: JobSpec) -> ScoreJob[Path]:
     def refused(reason: str) -> Row:
         return _row(Transcription(reason=reason), name, model_name)
 
+    lines, gate = spec.files.get("lines"), spec.gate
+
+    @cache
+    def unwanted() -> dict[str, str]:
+        """Video -> why no selection could keep it; without transcribing it."""
+        return outside_gate(lines, gate, spec.mode) if lines and gate else {}
+
     def items() -> Iterator[Item[Path]]:
         for record in _going_on(records):
-            yield video_item(record["video"], videos, refused)
+            video = record["video"]
+            if video in unwanted():
+                row = {**refused(unwanted()[video]), "status": DROPPED}
+                yield Item.without_engine(video, row)
+            else:
+                yield video_item(video, videos, refused)
 
     def load_engine() -> Engine[Path]:
         transcriber = kind.load(spec.setup(device))
