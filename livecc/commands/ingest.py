@@ -196,7 +196,8 @@ def _say(report: Report, output: Path, videos: Path | None) -> None:
 
     shards = count(len(report.written) + len(report.unchanged), "shard")
     say(
-        f"{count(report.videos, 'video')} in {shards} in {output}: {len(report.written):,} written, {len(report.unchanged):,} unchanged"
+        f"{count(report.videos, 'video')} in {shards} in {output}: "
+        f"{len(report.written):,} written, {len(report.unchanged):,} unchanged"
     )
     if report.problems:
         say(

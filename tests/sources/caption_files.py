@@ -78,10 +78,10 @@ def srv3(lines: list[Line]) -> bytes:
     """srv3 of automatic captions."""
     body = []
     for start, stands, words in lines:
-        segments = "".join(
-            f'<s{f' t="{offset}"' if offset else ""} ac="0">{html.escape(text)}</s>'
-            for offset, text in words
-        )
+        segments = ""
+        for offset, text in words:
+            time = f' t="{offset}"' if offset else ""
+            segments += f'<s{time} ac="0">{html.escape(text)}</s>'
         body.append(f'<p t="{start}" d="{stands}" w="1">{segments}</p>')
         body.append(f'<p t="{start + stands - 10}" d="10" w="1" a="1">\n</p>')
     head = '<?xml version="1.0" encoding="utf-8" ?><timedtext format="3"><head></head><body>'
@@ -90,12 +90,12 @@ def srv3(lines: list[Line]) -> bytes:
 
 def srv2(lines: list[Line]) -> bytes:
     """srv2 of automatic captions."""
-    texts = [
-        f'<text t="{start + offset}" d="{stands - offset}" w="1"'
-        f"{' append="1"' if index else ''}>{html.escape(text)}</text>"
-        for start, stands, words in lines
-        for index, (offset, text) in enumerate(words)
-    ]
+    texts = []
+    for start, stands, words in lines:
+        for index, (offset, text) in enumerate(words):
+            more = ' append="1"' if index else ""
+            span = f't="{start + offset}" d="{stands - offset}"'
+            texts.append(f'<text {span} w="1"{more}>{html.escape(text)}</text>')
     return f"<timedtext>{''.join(texts)}</timedtext>".encode()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from livecc.sources.readers import json3, srv, vtt
@@ -36,7 +38,7 @@ def test_the_same_words_at_the_same_times(seed: int) -> None:
 def test_words_have_time_and_are_in_order(seed: int) -> None:
     words = json3.read(caption_files.json3(speech(seed))).words
     assert words is not None
-    for (start, end, _), (following, _, _) in zip(words, words[1:], strict=False):
+    for (start, end, _), (following, _, _) in pairwise(words):
         assert start < end <= following
         assert end - start <= 1.5
 

@@ -9,7 +9,6 @@ import pytest
 
 from livecc.sources.readers import srt, srv, ttml
 from livecc.sources.record import UnreadableError
-from tests.support.places import TEST_DATA
 
 LAUGHS = (
     '<?xml version="1.0"?><!DOCTYPE tt [<!ENTITY a "ha">'
@@ -34,10 +33,8 @@ def test_srt_keeps_every_text() -> None:
 
 
 @pytest.mark.parametrize("name", ["sy1_en.srt", "sy1_uk.srt", "sy2_en.srt", "sy2_uk.srt"])
-def test_real_srt(name: str) -> None:
-    path = Path(TEST_DATA) / "captions" / name
-    if not path.exists():
-        pytest.skip("no test data")
+def test_real_srt(test_data: Path, name: str) -> None:
+    path = test_data / "captions" / name
     text = path.read_text(encoding="utf-8-sig")
     lines = srt.read(path.read_bytes()).lines
     assert len(lines) == text.count(" --> ")

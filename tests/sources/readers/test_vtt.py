@@ -12,12 +12,12 @@ Kind: captions
 Language: en
 
 00:00:00.000 --> 00:00:02.060 align:start position:0%
- 
+~
 guys<00:00:00.179><c> this</c><00:00:00.359><c> is</c>
 
 00:00:02.060 --> 00:00:02.070 align:start position:0%
 guys this is
- 
+~
 
 00:00:02.070 --> 00:00:03.740 align:start position:0%
 guys this is
@@ -25,16 +25,16 @@ okay
 
 00:00:03.740 --> 00:00:03.750 align:start position:0%
 okay
- 
+~
 
 00:00:03.750 --> 00:00:05.000 align:start position:0%
 okay
 okay<00:00:04.000><c> sauce</c>
 
 00:00:05.000 --> 00:00:09.000 align:start position:0%
- 
+~
 [Music]
-"""
+""".replace("~", " ")
 
 
 def test_every_word_comes_once_at_its_time() -> None:
@@ -82,13 +82,13 @@ STYLE
 a --> b
 
 01:00:02.000 --> 01:00:03.000
- 
+~
 
 01:00:04.000 --> 01:00:05.000
 no blank line
 01:00:06.000 --> 01:00:07.000
 between
-"""
+""".replace("~", " ")
     track = read(text.encode())
     assert track.words is None
     assert track.lines == [
