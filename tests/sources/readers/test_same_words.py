@@ -40,7 +40,7 @@ def test_words_have_time_and_are_in_order(seed: int) -> None:
     assert words is not None
     for (start, end, _), (following, _, _) in pairwise(words):
         assert start < end <= following
-        assert end - start <= 1.5
+        assert end - start <= 1.5001
 
 
 @pytest.mark.parametrize("seed", range(3))
