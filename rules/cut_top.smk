@@ -8,8 +8,11 @@ rule cut_top:
     input:
         shards=LAYOUT.shard_list("{track}"),
         ranked=lambda wildcards: ranked_files(wildcards),
-        settings=lambda wildcards: if_made_differently(
-            DISK.cut(wildcards.track, wildcards.selection), cut_with(wildcards)
+        settings=lambda wildcards: waiting(
+            wildcards.track,
+            lambda: if_made_differently(
+                DISK.cut(wildcards.track, wildcards.selection), cut_with(wildcards)
+            ),
         ),
     output:
         json=LAYOUT.cut("{track}", "{selection}"),

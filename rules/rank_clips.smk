@@ -11,9 +11,12 @@ rule rank_clips:
         shards=LAYOUT.shard_list("{track}"),
         clips=lambda wildcards: packed(wildcards, lambda files: files.clips),
         scores=packed_scores,
-        settings=lambda wildcards: if_made_differently(
-            DISK.ranked_report(wildcards.track, wildcards.selection, wildcards.pack),
-            ranked_with(wildcards),
+        settings=lambda wildcards: waiting(
+            wildcards.track,
+            lambda: if_made_differently(
+                DISK.ranked_report(wildcards.track, wildcards.selection, wildcards.pack),
+                ranked_with(wildcards),
+            ),
         ),
     output:
         json=LAYOUT.ranked_report("{track}", "{selection}", "{pack}"),

@@ -20,6 +20,7 @@ from livecc.commands.check import check
 from livecc.commands.draw import draw
 from livecc.commands.follow import follow
 from livecc.commands.init import init
+from livecc.commands.ingest import ingest
 from livecc.commands.install_profile import install_profile
 from livecc.commands.models import models
 from livecc.commands.plan import plan
@@ -34,7 +35,7 @@ class Program(TyperGroup):
     """The sub-commands in the order of their use, from captions to training files."""
 
     ORDER = (
-        *("init", "validate", "shard", "models", "plan", "follow", "what-if"),
+        *("init", "ingest", "validate", "shard", "models", "plan", "follow", "what-if"),
         *("check", "verify", "draw", "cache"),
     )
 
@@ -59,7 +60,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )
-for command in (init, validate, shard, plan, follow, what_if, check, verify, draw, install_profile):
+for command in (
+    init,
+    ingest,
+    validate,
+    shard,
+    plan,
+    follow,
+    what_if,
+    check,
+    verify,
+    draw,
+    install_profile,
+):
     register(app, command)
 app.add_typer(models)
 app.add_typer(cache)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from livecc.sources.record import (
     number_of,
     text_of,
 )
+
+_WATCH = re.compile(r"(?:[?&]v=|youtu\.be/|/shorts/|/embed/)([A-Za-z0-9_-]{11})")
 
 
 def facts_of(info: Mapping[str, Any]) -> Facts:
@@ -47,6 +50,18 @@ def best_height(formats: Any) -> int | None:
         if isinstance(one, dict) and one.get("vcodec") not in (None, "none")
     ]
     return max((height for height in heights if height), default=None)
+
+
+def id_of(value: Mapping[str, Any]) -> str | None:
+    """The id in an entry of a dump: under `id` or `video_id`, or in its address."""
+    for key in ("id", "video_id"):
+        if type(value.get(key)) is str and value[key]:
+            return str(value[key])
+    for key in ("webpage_url", "url"):
+        found = _WATCH.search(text_of(value.get(key))[:1000])
+        if found:
+            return found[1]
+    return None
 
 
 def _live(info: Mapping[str, Any]) -> str | None:

@@ -30,7 +30,7 @@ def read_dump(path: Path, part: JsonLines) -> Iterator[Entry]:
         except StopIteration:
             return
         except BrokenFileError as error:
-            yield Bad(f"line {number + 1}", str(error))
+            yield Bad(f"line {number + 1}", str(error).removeprefix(f"{path}: "))
             return
         if line is None:
             yield Bad(f"line {number}", TOO_LONG)

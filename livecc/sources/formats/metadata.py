@@ -5,39 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
-
-from livecc.files.lines import JSON_LINES_SUFFIXES, BrokenFileError, read_lines
-from livecc.formats.input_lines import TOO_LONG
-from livecc.sources.facts import facts_of
+from livecc.files.lines import JSON_LINES_SUFFIXES
+from livecc.sources.facts import facts_of, id_of
+from livecc.sources.formats.table import facts_of_row
+from livecc.sources.json_entries import objects_of_lines
+from livecc.sources.options import Columns
 from livecc.sources.registry import Bad, Entry, FactsOf
+from livecc.sources.rows import TABLE_SUFFIXES, rows_of
 
-METADATA_SUFFIXES = (*JSON_LINES_SUFFIXES, ".json", ".csv", ".csv.gz", ".parquet")
+METADATA_SUFFIXES = (*JSON_LINES_SUFFIXES, ".json", *TABLE_SUFFIXES)
 
 
 def read_metadata(path: Path) -> Iterator[Entry]:
     """The facts in a file; its suffix says what it is."""
-    numbered = read_lines(path)
-    number = 0
-    while True:
-        try:
-            number, line = next(numbered)
-        except StopIteration:
-            return
-        except BrokenFileError as error:
-            yield Bad(f"line {number + 1}", str(error))
-            return
-        if line is None:
-            yield Bad(f"line {number}", TOO_LONG)
+    if path.name.endswith(TABLE_SUFFIXES):
+        for found in rows_of(path):
+            if isinstance(found, Bad):
+                yield found
+                continue
+            number, row = found
+            name = row.get("id") or row.get("video_id")
+            if type(name) is not str:
+                yield Bad(f"row {number}", 'no text in a column "id" or "video_id"')
+                continue
+            category = "category" if row.get("category") is not None else "categories"
+            yield FactsOf(name, facts_of_row(row, Columns(category=category)))
+        return
+    for entry in objects_of_lines(path):
+        if isinstance(entry, Bad):
+            yield entry
             continue
-        if not line.strip():
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            yield Bad(f"line {number}", f"not JSON: {error}")
-            continue
-        if type(value) is not dict or type(value.get("id")) is not str:
-            yield Bad(f"line {number}", 'no JSON object with a text under "id"')
-            continue
-        yield FactsOf(value["id"], facts_of(value))
+        number, value = entry
+        name = id_of(value)
+        if name is None:
+            yield Bad(f"line {number}", "there is no id")
+        else:
+            yield FactsOf(name, facts_of(value))

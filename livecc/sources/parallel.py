@@ -1,0 +1,31 @@
+"""Captions or words given as parallel lists of starts, ends and texts, as most dumps have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from livecc.sources.readers.track import MOST_WORD_MS, is_time
+from livecc.sources.record import Timed, UnreadableError
+
+
+def lines_of(starts: Any, ends: Any, texts: Any, names: str) -> list[Timed]:
+    """[start, end, text] in seconds. Raises UnreadableError if they are no lists of one length.
+
+    An entry without times is left out. One that does not end after its start lasts until the next
+    begins. `names`: of the lists, for the message.
+    """
+    if not all(isinstance(one, list | tuple) for one in (starts, ends, texts)):
+        raise UnreadableError(f"no captions: {names} are not lists")
+    if not len(starts) == len(ends) == len(texts):
+        sizes = f"{len(starts)}, {len(ends)} and {len(texts)}"
+        raise UnreadableError(f"{names} are lists of different lengths: {sizes}")
+    lines: list[Timed] = []
+    for index, (start, end, text) in enumerate(zip(starts, ends, texts, strict=True)):
+        if type(text) is not str or not is_time(start):
+            continue
+        if not is_time(end) or end <= start:
+            end = start + MOST_WORD_MS / 1000
+            if index + 1 < len(starts) and is_time(starts[index + 1]) and starts[index + 1] > start:
+                end = min(end, starts[index + 1])
+        lines.append((round(start, 3), round(end, 3), text))
+    return lines
