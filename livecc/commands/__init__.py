@@ -19,10 +19,11 @@ from livecc.commands.cache import cache
 from livecc.commands.check import check
 from livecc.commands.draw import draw
 from livecc.commands.follow import follow
-from livecc.commands.init import init
 from livecc.commands.ingest import ingest
+from livecc.commands.init import init
 from livecc.commands.install_profile import install_profile
 from livecc.commands.models import models
+from livecc.commands.paper_counts import paper_counts
 from livecc.commands.plan import plan
 from livecc.commands.shard import shard
 from livecc.commands.validate import validate
@@ -36,7 +37,7 @@ class Program(TyperGroup):
 
     ORDER = (
         *("init", "ingest", "validate", "shard", "models", "plan", "follow", "what-if"),
-        *("check", "verify", "draw", "cache"),
+        *("check", "verify", "draw", "paper-counts", "cache"),
     )
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -71,6 +72,7 @@ for command in (
     check,
     verify,
     draw,
+    paper_counts,
     install_profile,
 ):
     register(app, command)

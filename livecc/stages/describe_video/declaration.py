@@ -19,7 +19,9 @@ EXCLUDE, EXCLUDED = "exclude", "excluded"
 class Options(AskedOptions):
     engine: Annotated[
         Text,
-        option("Language of the whole text: langid (CPU) or xlm_roberta (as in the paper).", "number"),
+        option(
+            "Language of the whole text: langid (CPU) or xlm_roberta (as in the paper).", "number"
+        ),
     ] = "langid"
     model: Annotated[
         ModelName, option("xlm_roberta: a name in models.yaml, a folder, or a Hub repository.")
@@ -30,9 +32,7 @@ class Options(AskedOptions):
     ] = None
     fold_words: Annotated[
         bool,
-        option(
-            "Whether distinct words ignore case and the punctuation around a word.", "number"
-        ),
+        option("Whether distinct words ignore case and the punctuation around a word.", "number"),
     ] = True
     open_files: Annotated[
         bool,
