@@ -45,7 +45,7 @@ def paper_counts(
             f"{results}: no training file of a selection {selection!r}; --selection names another"
         )
     found = [measured(layout, track, selection, catalogue_of({})) for track in tracks]
-    console = new_console()
+    console = new_console(width=100)
     for counts in found:
         console.rule(f"{counts.track}: {selection}", align="left")
         table = plain_table(

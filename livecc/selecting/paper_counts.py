@@ -227,9 +227,9 @@ def rows_of(counts: TrackCounts) -> list[tuple[str, str, str, str, str]]:
         told = counts.steps.get(step.name)
         note = ""
         if told is None:
-            note = "no such rule in the selection"
+            note = "rule not used"
         elif told.unscored:
-            note = f"{told.unscored:,} not scored, not counted"
+            note = f"{told.unscored:,} unscored"
         share = None if told is None else told.share
         numbers = f" of {told.reached:,} {step.unit}" if told and told.reached else ""
         published = " ".join(

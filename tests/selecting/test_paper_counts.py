@@ -109,7 +109,7 @@ def test_published_figures_stand_beside(results: Layout) -> None:
     rows = {row[0]: row for row in rows_of(measured(results, "sft", "paper", catalogue_of({})))}
     assert rows["language-model loss"][2] == "80.0 % (2.8 M clips)"
     assert rows["categories"][2] == "55.0 % (1.54 M clips)"
-    assert rows["categories"][4] == "no such rule in the selection"
+    assert rows["categories"][4] == "rule not used"
     assert rows["active speaker"][2].startswith("65.6 %")
     assert rows["prompt"][2].startswith("52.2 %")
     assert rows["language"][2].startswith("99.7 %")
