@@ -59,8 +59,8 @@ def _text(stream: IO[bytes], size: int) -> str:
     return _exactly(stream, size).decode("utf-8", "replace")
 
 
-def _line(stream: IO[bytes]) -> bytes:
-    line = stream.readline(_MOST_LINE)
+def _line(stream: IO[bytes], most: int = _MOST_LINE) -> bytes:
+    line = stream.readline(most)
     if not line.endswith(b"\n"):
         raise UnreadableError("the pickle ends in the middle, or holds an endless number")
     return line[:-1]
@@ -125,7 +125,7 @@ def _seldom(stream: IO[bytes], op: bytes) -> Any:
             )
             return _text(stream, *size)
         if op == ops.UNICODE:
-            return _line(stream).decode("raw-unicode-escape", "replace")
+            return _line(stream, _MOST_TEXT).decode("raw-unicode-escape", "replace")
         if op == ops.LONG1:
             return _long(_exactly(stream, *_U1(_exactly(stream, 1))))
         if op == ops.FLOAT:

@@ -59,7 +59,7 @@ def test_the_first_of_several_is_taken(tmp_path: Path) -> None:
         "b": "b.mp4",
         "c": "c.mp4",
     }
-    assert all(not value.get("title") == "again" for value in lines)
+    assert all(value.get("title") != "again" for value in lines)
     assert sorted((row["id"], row["source"], row["reason"]) for row in left) == [
         ("a", "ytdlp", "the same id is in part 1, which comes first"),
         ("b", "jsonl", "the same id is in part 2, which comes first"),
@@ -157,8 +157,9 @@ def test_the_id_of_a_line_without_one(tmp_path: Path, video: str, name: str) -> 
 
 def test_bad_lines_have_their_place_and_reason(tmp_path: Path) -> None:
     good = orjson.dumps(line("a")).decode()
-    text = f'{good}\n\n{{half\n[1]\n{{"video": 5}}\n{{"id": "b\\u0000", "video": "b"}}\n\ufeff{good[:-1]}'
-    write(tmp_path / "j.jsonl", text + ', "id": "late"}')
+    bad = ["{half", "[1]", '{"video": 5}', '{"id": "b\\u0000", "video": "b"}']
+    text = "\n".join([good, "", *bad, f'\ufeff{good[:-1]}, "id": "late"}}'])
+    write(tmp_path / "j.jsonl", text)
     lines, left = made(tmp_path, part("jsonl", tmp_path / "j.jsonl"), shards=3)
     assert sorted(value["id"] for value in lines) == ["a", "late"]
     found = {row["path"].rpartition("j.jsonl, ")[2]: row["reason"] for row in left}

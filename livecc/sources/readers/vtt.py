@@ -20,15 +20,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from livecc.sources.readers.track import Piece, Track, decoded, seconds, until_next, words_of
 from livecc.sources.record import UnreadableError
 
 _TIME = r"(?:(\d+):)?(\d\d):(\d\d)[.,](\d\d\d)"
-_TIMING = rf"{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t][^\n]*)?\n"
-_CUE = re.compile(rf"^{_TIMING}((?:[^\n]+\n)*)", re.MULTILINE)
-_INNER_TIMING = re.compile(rf"^{_TIMING}", re.MULTILINE)
+_TIMING = rf"{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t][^\n]*)?"
+_CUE = re.compile(rf"^{_TIMING}\n((?:[^\n]+\n)*)", re.MULTILINE)
+_INNER_TIMING = re.compile(_TIMING)
 _STAMP = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d)\.(\d\d\d)>")
 #: A word with its time, as YouTube writes nearly all of them.
 _STAMPED = re.compile(r"<(\d\d):(\d\d):(\d\d)\.(\d\d\d)><c>([^<]*)</c>")
@@ -69,15 +69,34 @@ def _cues(text: str) -> Iterator[Cue]:
         # They hold anything, also what looks like a cue.
         text = _SKIPPED.sub("", text)
     for found in _CUE.finditer(text):
-        hours, minutes, secs, ms, hours_2, minutes_2, secs_2, ms_2, shown = found.groups()
-        start = ((int(hours or 0) * 60 + int(minutes)) * 60 + int(secs)) * 1000 + int(ms)
-        end = ((int(hours_2 or 0) * 60 + int(minutes_2)) * 60 + int(secs_2)) * 1000 + int(ms_2)
-        if "-->" in shown and (inner := _INNER_TIMING.search(shown)):
-            # A blank line is missing between two cues; other text may hold an arrow.
-            yield start, end, shown[: inner.start()].split("\n")
-            yield from _cues(shown[inner.start() :])
+        *numbers, shown = found.groups()
+        start, end = _span(numbers)
+        if "-->" in shown:
+            yield from _parted(start, end, shown)
         else:
             yield start, end, shown.split("\n")
+
+
+def _parted(start: int, end: int, shown: str) -> Iterator[Cue]:
+    """The cue, and those behind it that no blank line parts from it; texts may hold arrows."""
+    lines: list[str] = []
+    for line in shown.split("\n"):
+        inner = _INNER_TIMING.fullmatch(line) if "-->" in line else None
+        if inner:
+            yield start, end, lines
+            start, end, lines = *_span(inner.groups()), []
+        else:
+            lines.append(line)
+    yield start, end, lines
+
+
+def _span(found: Sequence[str | None]) -> tuple[int, int]:
+    """Start and end in milliseconds of the numbers in a timing."""
+    hours, minutes, secs, ms, hours_2, minutes_2, secs_2, ms_2 = (int(one or 0) for one in found)
+    return (
+        ((hours * 60 + minutes) * 60 + secs) * 1000 + ms,
+        ((hours_2 * 60 + minutes_2) * 60 + secs_2) * 1000 + ms_2,
+    )
 
 
 def _rolling(text: str, language: str | None) -> Track:

@@ -228,7 +228,7 @@ def test_tables_that_are_broken(tmp_path: Path) -> None:
     write(tmp_path / "c.parquet", b"PAR1 not really")
     write(tmp_path / "d.csv", "name\nx\n")
     lines, left = made(tmp_path, part("table", tmp_path))
-    assert [line["id"] for line in lines] == ["1", "3"] or [line["id"] for line in lines] == ["3"]
+    assert {line["id"] for line in lines} == {"1", "3"}
     reasons = " ".join(row["reason"] for row in left)
     for words in (
         "longer than 32 MiB",

@@ -95,4 +95,4 @@ def test_real_files(test_data: Path, tmp_path: Path, name: str) -> None:
     words, dropped = words_of(line, "default")
     said = " ".join(segment["text"] for segment in orjson.loads(data)["segments"])
     assert " ".join(word for _, _, word in words) == " ".join(said.split())
-    assert dropped == {}
+    assert set(dropped) <= {"empty"}
