@@ -230,8 +230,8 @@ def runtime_for(stage, input, attempt):
     if not isinstance(stage, CachedStage):
         return job_resources.plain_minutes(minutes, attempt, input.size_mb)
     table = input.get("clips") or input.get("records")
-    # A cluster job already has its time limit.
-    known = workflow.is_main_process and Path(table).exists()
+    # A cluster job already has its time limit; who reads neither is limited by the size of its input.
+    known = workflow.is_main_process and table is not None and Path(table).exists()
     items = job_resources.items_of(stage, Path(table)) if known else None
     speed = job_resources.speed_of(Path(CACHE), stage.name) if items else None
     return job_resources.score_minutes(minutes, attempt, input.size_mb, items, speed)
