@@ -17,6 +17,7 @@ from livecc.formats.samples import read_offsets
 from livecc.selecting.decisions import NO_CLIP
 from livecc.selecting.nothing_kept import explain
 from livecc.selecting.top import SAYS as BELOW_TOP
+from livecc.sources.assigned import read_assigned
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.check_samples.report import sentence, troubles
 from livecc.stages.external_scores.keys import key_counts
@@ -41,6 +42,7 @@ def summarize(layout: Layout, told: Mapping[str, Any], catalogue: Catalogue) -> 
         track: _track_summary(
             layout, track, parts["clip_stages"], parts["stages"], parts["selections"], catalogue
         )
+        | ({"sources": _sources(layout, parts["sources"])} if parts.get("sources") else {})
         for track, parts in told.items()
     }
     for stage in catalogue.external.values():
@@ -88,6 +90,25 @@ def _track_summary(
             for name in selections
         },
     }
+
+
+def _sources(layout: Layout, names: Iterable[str]) -> dict[str, Any]:
+    """What each source of a track holds, and what is not among its lines, by reason."""
+    found = {}
+    for name in names:
+        files = layout.source(name)
+        listed = read_assigned(files)
+        made = _total(read_json(files.stats(shard)) for shard in listed.shards)
+        left = {reason: number for reason, (number, _) in listed.left_out.items()}
+        for reason, number in made.get("left_out", {}).items():
+            left[reason] = left.get(reason, 0) + number
+        found[name] = {
+            "files": listed.files,
+            "videos": made.get("videos", 0),
+            "problems": made.get("problems", 0),
+            "left_out": left,
+        }
+    return found
 
 
 def _shards(layout: Layout, track: str) -> list[str]:
@@ -205,6 +226,8 @@ def render(summary: Mapping[str, Any], rules: Mapping[str, Rule]) -> str:
 def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
     counts = parts["input"]
     console.rule(f"{track}: input", align="left")
+    for name, source in parts.get("sources", {}).items():
+        _render_source(console, name, source)
     dropped = counts.get("dropped_videos", 0)
     # By the gate of transcribe; its counts are of all that filter_categories did not drop.
     unwanted = dropped - parts["categories"].get("dropped_records", dropped)
@@ -242,6 +265,16 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
         f"too short for a clip: {count(counts['short_spans'], 'span')}"
         + _unclipped(counts.get("unclipped_seconds", 0.0))
     )
+
+
+def _render_source(console: Any, name: str, source: Mapping[str, Any]) -> None:
+    unread = (
+        f", {source['problems']} with captions that cannot be read" if source["problems"] else ""
+    )
+    files = f"{count(source['files'], 'file')}: " if source["files"] else ""
+    console.print(f"source {name}: {files}{count(source['videos'], 'video')}{unread}")
+    for reason, number in source["left_out"].items():
+        console.print(f"{number:>8} left out: {printable(reason)}")
 
 
 def _unclipped(seconds: float) -> str:

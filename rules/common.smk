@@ -482,6 +482,15 @@ def stats_files(track):
     ]
 
 
+def source_stats():
+    """The stats of every shard that is made of a source."""
+    return [
+        LAYOUT.source(source).stats(shard)
+        for shards in SOURCE_OF.values()
+        for shard, source in shards.items()
+    ]
+
+
 def show_summary():
     """Print the summary if this run wrote one."""
     path = Path(DISK.summary_text)
@@ -499,6 +508,7 @@ def summary_layout():
                 "clip_stages": [stage.name for stage in CLIP_STAGES[track]],
                 "stages": [stage.name for stage in STAGES[track]],
                 "selections": {name: DISK.merged(track, name) for name in SELECTIONS[track]},
+                **({"sources": sources} if (sources := config["tracks"][track]["sources"]) else {}),
             }
             for track in TRACKS
         }

@@ -12,6 +12,7 @@ rule summarize:
     input:
         shards=[LAYOUT.shard_list(track) for track in TRACKS],
         stats=[file for track in TRACKS for file in stats_files(track)],
+        sources=source_stats(),
         packs=[
             file
             for track in TRACKS
