@@ -81,9 +81,10 @@ def time_words(
     its line to the sum of their shares and its own, rounded to 0.1 s. All words of a line have the
     same share or, with `by_length`, that of their characters, 2 more, and 6 or 10 for the pause
     behind a comma or a stop; in the lines `segmented` (rising indices), where words are segments of
-    a text without spaces, that of their characters alone. With `empty_words`, a line is split at every single space, so a double space makes an
-    empty word and an empty line is one empty word (as in the original pipeline). Otherwise it is
-    split at runs of white space, and a line may have no words.
+    a text without spaces, that of their characters alone. With `empty_words`, a line is split at
+    every single space, so a double space makes an empty word and an empty line is one empty word
+    (as in the original pipeline). Otherwise it is split at runs of white space, and a line may have
+    no words.
     """
     text, first_byte, per_line = _split(texts, empty_words=empty_words, drop_repeated=drop_repeated)
     n_words = len(first_byte) - 1

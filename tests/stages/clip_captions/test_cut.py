@@ -93,7 +93,7 @@ def literal(
         shares = [1 if paper else len(token) for token in tokens]
         if not paper and not has_unspaced(text):
             for k, token in enumerate(tokens):
-                shares[k] += 2 + {",": 6, ";": 6, ":": 6, ".": 10, "?": 10, "!": 10}.get(token[-1], 0)
+                shares[k] += 2 + (6 if token[-1] in ",;:" else 10 if token[-1] in ".?!" else 0)
         d = (end - start) / sum(shares)
         for k, token in enumerate(tokens):
             begin, stop = start + sum(shares[:k]) * d, start + sum(shares[: k + 1]) * d

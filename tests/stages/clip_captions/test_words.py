@@ -86,9 +86,10 @@ def literal_words(
 
 TEXTS = st.one_of(
     st.text(alphabet="ab \t\n\u3000\xa0", max_size=12),
-    st.lists(st.sampled_from(["a", "b", "", "né", "مرحبا", "你好", "🙂", "the", "so,", "no.", "?"]), max_size=9).map(
-        " ".join
-    ),
+    st.lists(
+        st.sampled_from(["a", "b", "", "né", "مرحبا", "你好", "🙂", "the", "so,", "no.", "?"]),
+        max_size=9,
+    ).map(" ".join),
     st.text(max_size=10),
 )
 TIMES = st.one_of(
