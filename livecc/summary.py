@@ -338,6 +338,11 @@ def _render_keys(console: Any, name: str, counts: Mapping[str, Any]) -> None:
         verb = "matches" if unknown == 1 else "match"
         keys = count(counts["keys"], "key")
         console.print(f"{name}: {unknown:,} of {keys} of {table} {verb} no {item}")
+    if repeated := counts.get("repeated"):
+        console.print(
+            f"warning: {name}: {table} has {count(repeated, 'row')} with the key of an earlier "
+            f"row; a {item} can have only one score"
+        )
 
 
 def _render_selection(

@@ -19,7 +19,7 @@ from livecc.sources.places import shard_names
 from livecc.stages.catalogue import catalogue_of
 from livecc.stages.describe_video.declaration import EXCLUDED
 from livecc.stages.plugins import engine_of
-from livecc.terminal import nearest
+from livecc.terminal import nearest, printable
 from livecc.thresholds.kinds import Rule
 from livecc.thresholds.listed import NotListed
 from livecc.thresholds.sets import (
@@ -105,13 +105,14 @@ def find_shards(patterns: Iterable[str], key: str) -> dict[str, str]:
             # A file matched by two patterns is one shard.
             if name in found and Path(found[name]).resolve() != Path(file).resolve():
                 raise LiveccError(
-                    f"{place}: {file} and {found[name]} would both be shard {name!r}; rename one: "
-                    "shards are named after the file stem"
+                    f"{place}: {printable(file)} and {printable(found[name])} would both be shard "
+                    f"{name!r}; rename one: shards are named after the file stem"
                 )
             if not SHARD_NAME.fullmatch(name):
                 raise LiveccError(
-                    f"{place}: {file}: shards are named after the file stem, which may contain "
-                    "only letters, digits and _ . - + = @ , and not start with -; rename the file"
+                    f"{place}: {printable(file)}: shards are named after the file stem, which may "
+                    "contain only letters, digits and _ . - + = @ , and not start with -; rename "
+                    "the file"
                 )
             if re.search(r"[{}\n]", file):
                 raise LiveccError(

@@ -20,6 +20,7 @@ from livecc.files.limits import (
     MAX_OWN_LINE_BYTES,
     most_unpacked,
 )
+from livecc.terminal import printable
 
 # Compressed bytes at a time. Few, because all that they expand to is in memory at once: gzip makes
 # up to 1,032 times as much, zstd 128 KiB of 4 bytes, which is 16 and 64 MiB.
@@ -37,7 +38,8 @@ def shard_name(path: Path | str) -> str:
         if name.endswith(suffix) and len(name) > len(suffix):
             return name.removesuffix(suffix)
     raise LiveccError(
-        f"{path}: not a JSON-lines file; its name must end in {', '.join(JSON_LINES_SUFFIXES)}"
+        f"{printable(str(path))}: not a JSON-lines file; its name must end in "
+        f"{', '.join(JSON_LINES_SUFFIXES)}"
     )
 
 

@@ -7,8 +7,11 @@ offset. The trainer reads that line, seeks to an offset and reads one sample.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -149,14 +152,22 @@ def read_sample(path: Path, offset: int) -> Any:
 def read_offsets(path: Path) -> list[int]:
     """The offsets in the last line of a merged file.
 
-    Raises LiveccError when the last line is not a list of offsets.
+    Raises LiveccError when the last line is not a list of offsets, or has one several times.
     """
     try:
         offsets = parse_lenient(_last_line(path))
     except ValueError:
         offsets = None
-    if not isinstance(offsets, list) or not all(isinstance(offset, int) for offset in offsets):
+    # The truth values of JSON are integers in Python.
+    if not isinstance(offsets, list) or not all(type(offset) is int for offset in offsets):
         raise LiveccError(f"{path}: the last line is not a list of offsets")
+    # Those of the workflow rise, so most files need no set.
+    if not all(map(lt, offsets, islice(offsets, 1, None))) and len(set(offsets)) < len(offsets):
+        offset, times = Counter(offsets).most_common(1)[0]
+        raise LiveccError(
+            f"{path}: the last line has the offset {offset} {times} times, so the trainer would "
+            "read that sample as often and may miss others; write the list of offsets again"
+        )
     return offsets
 
 

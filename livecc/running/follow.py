@@ -15,11 +15,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -46,6 +47,8 @@ CLOCK_SECONDS = 5.0
 #: Events of Snakemake's log that report failed jobs, and what else it says of their commands.
 _FAILED_JOBS = frozenset({"job_error", "group_error"})
 _OF_COMMAND = "CalledProcessError"
+#: What Snakemake says in dry runs of finished jobs that it has no record of, or an old one.
+_NO_RECORDS = re.compile(r"\d+ jobs have (missing|outdated) provenance/metadata ")
 #: How the last words of a job begin that failed by itself, not because it was told to end.
 _OWN_FAULT = ("error:", "Traceback ")
 
@@ -334,6 +337,11 @@ def last_lines(path: Path, count: int = LAST_LINES) -> list[str]:
     return [line for line in lines if line.strip()][-count:]
 
 
+def _of_records(record: logging.LogRecord) -> bool:
+    """Whether it tells that Snakemake's records of jobs are missing or old."""
+    return _NO_RECORDS.match(record.getMessage()) is not None
+
+
 def _failed_jobs(event: str, fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The jobs of an event that reports failed ones."""
     return [fields] if event == "job_error" else list(fields["job_error_info"])
@@ -361,15 +369,20 @@ class Follower(logging.Handler):
                 for failure in self._progress.handle(str(event), record.__dict__):
                     show(render_last_lines(asdict(failure)))
 
-    def quieten(self, handlers: Iterable[logging.Handler]) -> None:
+    def quieten(
+        self, handlers: Iterable[logging.Handler], only_times_decide: Callable[[], bool]
+    ) -> None:
         """Let Snakemake's handlers of a terminal leave what is said here to this one.
 
         That is failed jobs, and nothing at all of jobs that end because the run was asked to. The
-        file of its log has all of it.
+        file of its log has all of it. `only_times_decide`: whether what Snakemake recorded in the
+        working directory decides nothing. Then it is not told that these records are missing, as
+        they are for whoever starts a run in another directory or clone.
         """
         for handler in handlers:
             if not isinstance(handler, logging.FileHandler):
                 handler.addFilter(self._is_told)
+                handler.addFilter(lambda record: not _of_records(record) or not only_times_decide())
 
     def start(self) -> None:
         """Called when the jobs start."""

@@ -40,6 +40,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
     makers = [s for s in clip_stages(config, track) if not isinstance(s, CachedStage)]
     options = {stage.name: dict(config.get(stage.name, {})) for stage in makers}
     prefix = config["tracks"][track].get("video_prefix")
+    outside = config["tracks"][track].get("videos_outside", "none")
     return {
         "mode": config["mode"],
         "thresholds": _published(selections(config, track)[selection]),
@@ -50,6 +51,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
         },
         "clips": options,
         **({"video_prefix": prefix} if prefix else {}),
+        **({"videos_outside": outside} if outside != "none" else {}),
     }
 
 
@@ -178,9 +180,19 @@ def verify(path: Path) -> list[str]:
             problems.append(f"{file}: has {file.stat().st_size:,} bytes, not {expected['bytes']:,}")
         elif file_sha256(file) != expected["sha256"]:
             problems.append(f"{file}: the sha256 does not match the manifest")
-        elif len(read_offsets(file)) != released["counts"]["samples"]:
-            problems.append(f"{file}: the number of samples does not match the manifest")
+        else:
+            problems += _offset_problems(file, released["counts"]["samples"])
     return problems
+
+
+def _offset_problems(file: Path, samples: int) -> list[str]:
+    try:
+        offsets = read_offsets(file)
+    except LiveccError as error:
+        return [str(error)]
+    if len(offsets) != samples:
+        return [f"{file}: the number of samples does not match the manifest"]
+    return []
 
 
 def _is_manifest(value: Any) -> bool:

@@ -127,6 +127,24 @@ def test_two_files_of_one_stem(config: dict[str, Any], tmp_path: Path) -> None:
     assert "both be shard 'a'" in error_of(config, over)
 
 
+def test_a_line_break_in_a_file_name_makes_no_line_of_a_message(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    for name, more in (
+        ("a\nerror: run rm.jsonl", "may contain only letters"),
+        ("a\x1b[2J.jsonl", "may contain only letters"),
+        ("a\nb.jsn", "not a JSON-lines file"),
+    ):
+        (tmp_path / name).touch()
+        over = {"tracks": {"pretrain": {"inputs": [str(tmp_path / "a*")]}}}
+        message = error_of(config, over)
+        (line,) = [line for line in message.splitlines() if more in line]
+        assert "a\ufffd" in line
+        assert not {"\n", "\x1b"} & set(line)
+        assert len(message.splitlines()) == 1
+        (tmp_path / name).unlink()
+
+
 def test_file_of_another_kind(config: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "b.csv").touch()
     over = {"tracks": {"pretrain": {"inputs": [str(tmp_path / "*")]}}}

@@ -294,7 +294,7 @@ def test_interrupted_run_is_not_said_to_have_failed(
     of_run = {"event": "error", "exception": "WorkflowError"}
     job, run, finished = map(logging.makeLogRecord, (of_job, of_run, {"event": "job_finished"}))
     follower = follow.Follower(tmp_path / "r")
-    follower.quieten([handler])
+    follower.quieten([handler], lambda: False)
     try:
         follower.start()
         assert handler.filter(run)
@@ -323,7 +323,7 @@ def test_snakemake_leaves_failed_jobs_to_the_follower(tmp_path: Path) -> None:
     )
     other = logging.makeLogRecord({"event": "error", "exception": "MissingOutputException"})
     follower = follow.Follower(tmp_path / "r")
-    follower.quieten([screen, file])
+    follower.quieten([screen, file], lambda: True)
     # Before jobs start, nothing else would say it.
     assert all(screen.filter(one) for one in (job, command, other))
     follower._thread.start()
@@ -333,6 +333,22 @@ def test_snakemake_leaves_failed_jobs_to_the_follower(tmp_path: Path) -> None:
     assert all(file.filter(one) for one in (job, command, other))
     follower.finish("finished")
     file.close()
+
+
+def test_missing_records_of_snakemake_are_told_where_they_decide(tmp_path: Path) -> None:
+    """It has none of results that were made in another directory."""
+    message = (
+        "7 jobs have missing provenance/metadata so that it in part cannot be used to trigger "
+        "re-runs.\nRules with missing metadata: fetch_model"
+    )
+    missing, other = (logging.makeLogRecord({"msg": m}) for m in (message, "7 jobs have run"))
+    for only_times in (True, False):
+        screen, file = logging.StreamHandler(), logging.FileHandler(tmp_path / "log")
+        follow.Follower(tmp_path / "r").quieten([screen, file], lambda decide=only_times: decide)
+        assert bool(screen.filter(missing)) is not only_times
+        assert screen.filter(other)
+        assert file.filter(missing)
+        file.close()
 
 
 def test_log_of_a_failure_is_shown_once(

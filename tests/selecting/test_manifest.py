@@ -13,6 +13,7 @@ import pytest
 from livecc import configuration
 from livecc.errors import LiveccError
 from livecc.files.atomic import write_json
+from livecc.files.digests import file_sha256
 from livecc.formats.samples import sample_line
 from livecc.models.fetch import known_models
 from livecc.scores.cache import ScoreCache
@@ -179,6 +180,9 @@ def test_configuration_of_a_release(track: str) -> None:
     config["make_prompts"]["openai"]["base_url"] = "http://localhost"
     config["score_talking_head"]["videos_per_batch"] = 1
     assert release_configuration(config, track, "default") == told
+    assert "videos_outside" not in told
+    config["tracks"][track]["videos_outside"] = "links"
+    assert release_configuration(config, track, "default") == {**told, "videos_outside": "links"}
     config["transcribe"]["enabled"] = False
     if track == "sft":
         assert "import_transcripts" in release_configuration(config, track, "default")["clips"]
@@ -208,6 +212,30 @@ def test_verify_counts_samples(results: Path) -> None:
     write_json(results / f"merged.jsonl{SUFFIX}", made)
     (problem,) = verify(results / f"merged.jsonl{SUFFIX}")
     assert "number of samples does not" in problem
+
+
+def test_verify_tells_a_bad_index_and_goes_on(results: Path) -> None:
+    made = make(results)
+    file, path = results / "merged.jsonl", results / f"merged.jsonl{SUFFIX}"
+    lines, offsets = file.read_bytes().rsplit(b"\n", 1)
+    first, second, *others = json.loads(offsets)
+    for index, says in (
+        ([first, second, second, *others[1:]], f"has the offset {second} 2 times"),
+        ([second, first, first], f"has the offset {first} 2 times"),
+        ([first, True], "not a list of offsets"),
+        ("none", "not a list of offsets"),
+    ):
+        file.write_bytes(lines + b"\n" + json.dumps(index).encode())
+        made["files"] = {file.name: {"bytes": file.stat().st_size, "sha256": file_sha256(file)}}
+        write_json(path, made)
+        (problem,) = verify(path)
+        assert says in problem
+        assert problem.startswith(f"{file}: ")
+    # In another order they are all there.
+    file.write_bytes(lines + b"\n" + json.dumps([second, first, *others]).encode())
+    made["files"] = {file.name: {"bytes": file.stat().st_size, "sha256": file_sha256(file)}}
+    write_json(path, made)
+    assert verify(path) == []
 
 
 def test_manifest_from_anywhere(results: Path) -> None:

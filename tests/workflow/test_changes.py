@@ -107,6 +107,10 @@ def select(project: Project, track: str, **rules: Any) -> None:
 
 def test_nothing_changed(project: Project) -> None:
     assert planned(project) == ({}, {})
+    dry = project.run("--dry-run").output
+    assert "Nothing to be done" in dry
+    # Snakemake has no records of these results, which decide nothing.
+    assert "metadata" not in dry
     assert "Nothing to be done" in project.run().output
     # What decides is what the results say, whatever Snakemake knows of this directory.
     select(project, "pretrain", lm_loss={"min": 1.0, "max": 20.0})

@@ -132,13 +132,19 @@ def tables(project: Project) -> dict[str, pd.DataFrame]:
 
 
 def merged_samples(project: Project) -> dict[str, list[Any]]:
-    """File -> its samples, without what they show of the video."""
+    """File -> its samples, without what they show of the video.
+
+    Of words of captions without their times: they share those of a line in another way since.
+    """
     found = {}
     for path in project.results().rglob("*_with_seeks.jsonl"):
         samples = [json.loads(line) for line in path.read_text().splitlines()[:-1]]
         for sample in samples:
             for name in WINDOW:
                 del sample[0]["content"][0][name]
+            if path.is_relative_to(project.results("pretrain")):
+                (told,) = sample[1]["content"]
+                told["text_stream"] = [word for _, _, word in told["text_stream"]]
         found[path.name] = samples
     return found
 

@@ -10,7 +10,7 @@ space makes an empty word; a word equal to the one before it in its line is drop
 or `]` are skipped whole; lines with invalid times are used unchanged; the last word of a video
 belongs to no clip. Mode "default" skips and counts lines without valid times, cleans the others
 (see `livecc.captions`), splits at white space and, in scripts without spaces, between segments,
-keeps repeated words, and keeps the last word.
+divides the time of a line by the length of its words, and keeps repeated words and the last word.
 """
 
 from __future__ import annotations
@@ -281,7 +281,8 @@ def _clip_batch(
         ends,
         empty_words=options.mode == "paper",
         drop_repeated=options.mode == "paper" or words.drop_repeated_words,
-        by_length=segments,
+        by_length=options.mode == "default",
+        segmented=segments,
     )
     if options.mode == "default":
         # A line's end is computed from its words, and may round to more than the next one's start.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from livecc.declaration import Resources, Stage
+from livecc.declaration import ByMode, Resources, Stage
 from livecc.sections import Seconds, option
 from livecc.stages.clip_lengths import ClipLengths, length_problems
 
@@ -32,7 +32,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 STAGE = Stage(
     name="clip_captions",
-    version="2",
+    version=ByMode(default="3", paper="2"),
     says="Cutting captions into clips",
     kind="workflow",
     options=Options,

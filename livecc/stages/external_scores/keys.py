@@ -15,6 +15,8 @@ from livecc.stages.external_scores.declaration import ExternalStage
 def key_counts(stage: ExternalStage, shards: Sequence[ShardFiles]) -> dict[str, Any]:
     """The number of keys in the table and of keys unknown in all `shards`; an example key.
 
+    `repeated` counts rows whose key stands in an earlier row, which counts once as a key.
+
     A key may occur in several shards or in both tracks, so this counts distinct keys instead of
     summing the jobs' counts.
     """
@@ -22,7 +24,8 @@ def key_counts(stage: ExternalStage, shards: Sequence[ShardFiles]) -> dict[str, 
     import pyarrow.compute as pc
 
     details = read_json(Path(shards[0].stats(stage.name)))["details"]
-    keys = details["keys"]
+    repeated = details.get("repeated") or 0
+    keys = details["keys"] - repeated
     found = pyarrow.chunked_array(
         [
             chunk
@@ -36,5 +39,6 @@ def key_counts(stage: ExternalStage, shards: Sequence[ShardFiles]) -> dict[str, 
         "key": stage.item,
         "keys": keys,
         "unknown": keys - pc.count_distinct(found).as_py(),
+        "repeated": repeated,
         "example": details["example"],
     }

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 #: Reasons for rows without a usable score.
 NO_VALUE, NOT_A_NUMBER = "no value in the table", "not a number in the table"
 _SHOWN_KEYS = 3
+#: Tables of at most so many rows are searched for keys that stand in them twice but match nothing:
+#: for that, all keys are in memory at once (some 100 bytes each).
+COMPARED_ROWS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class _Matched:
     """The rows of a table that match one of a shard's items, and the total number of rows.
 
     keys, scores: `pyarrow.Array`s. example: the first key of the table; None if it is empty.
+    repeated: rows whose key stands in an earlier row; None if there are too many rows to tell.
     """
 
     keys: Any
     scores: Any
     table_rows: int
     example: str | None
+    repeated: int | None
 
 
 def run(
@@ -73,6 +78,13 @@ def run(
             *(table, count(matched.table_rows, "row"), told.keys, matched.example),
             *(stage.item, items[0].as_py()),
         )
+    if matched.repeated:
+        # Keys of other shards, which fail there, or of nothing at all.
+        log.warning(
+            "warning: %s: %s in column %s with the key of an earlier row; a %s can have only one "
+            "score, and keys that match something cost the shard that has them",
+            *(table, count(matched.repeated, "row"), told.keys, told.key),
+        )
     write_arrow(output, scores)
     result = StageStats(
         *(stage.name, track, shard),
@@ -82,6 +94,7 @@ def run(
         seconds={"load": 0.0, "score": time.monotonic() - started},
         details={
             "keys": matched.table_rows,
+            "repeated": matched.repeated,
             "matched": scores.num_rows,
             "example": matched.example,
             "source": {
@@ -107,7 +120,7 @@ def _match(table: Path, told: ExternalScore, items: Any) -> _Matched:
     import pyarrow
     import pyarrow.compute as pc
 
-    parts = []
+    parts, all_keys = [], []
     table_rows, example = 0, None
     for batch in rows(table, told.keys, told.column, labels=told.kind == "labels"):
         keys = batch.column("key")
@@ -119,6 +132,10 @@ def _match(table: Path, told: ExternalScore, items: Any) -> _Matched:
             )
         example = keys[0].as_py() if example is None and len(keys) else example
         table_rows += len(keys)
+        if table_rows <= COMPARED_ROWS:
+            all_keys.append(keys)
+        else:
+            all_keys.clear()
         parts.append(batch.filter(pc.is_in(keys, value_set=items)))
     empty = pyarrow.record_batch(
         [pyarrow.array([], pyarrow.string()), pyarrow.array([], _score_type(told))],
@@ -129,7 +146,13 @@ def _match(table: Path, told: ExternalScore, items: Any) -> _Matched:
         one.combine_chunks() if isinstance(one, pyarrow.ChunkedArray) else one
         for one in whole.columns
     )
-    return _Matched(keys, scores, table_rows, example)
+    repeated = None
+    if table_rows <= COMPARED_ROWS:
+        repeated = (
+            table_rows
+            - pc.count_distinct(pyarrow.chunked_array(all_keys, pyarrow.string())).as_py()
+        )
+    return _Matched(keys, scores, table_rows, example, repeated)
 
 
 def _score_type(told: ExternalScore) -> Any:

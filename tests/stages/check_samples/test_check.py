@@ -286,6 +286,11 @@ def test_what_is_no_training_file(file: Path, folder: Path) -> None:
     file.write_text('{"a": 1}\n')
     with pytest.raises(LiveccError, match="not a list of offsets"):
         check_file(file, Videos(folder))
+    write_training_file(file, [json.dumps(sample("a.mp4", GOOD))] * 2)
+    lines, _ = file.read_bytes().rsplit(b"\n", 1)
+    file.write_bytes(lines + b"\n[0, 0]")
+    with pytest.raises(LiveccError, match="has the offset 0 2 times, so the trainer would read"):
+        check_file(file, [30.0])
 
 
 def test_lines_that_are_made_to_break_the_check(file: Path) -> None:

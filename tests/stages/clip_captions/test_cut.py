@@ -88,19 +88,15 @@ def literal(
         for token in text.split(" ") if paper else units(text):
             if not paper or not tokens or token != tokens[-1]:
                 tokens.append(token)
-        # Segments of a script without spaces share the time by their characters.
-        segments = not paper and has_unspaced(text)
-        sizes = [len(token) if segments else 1 for token in tokens]
-        d = (end - start) / len(tokens)
+        # Segments of a script without spaces share the time by their characters; other words by
+        # those, 2 more, and the pauses behind marks.
+        shares = [1 if paper else len(token) for token in tokens]
+        if not paper and not has_unspaced(text):
+            for k, token in enumerate(tokens):
+                shares[k] += 2 + (6 if token[-1] in ",;:" else 10 if token[-1] in ".?!" else 0)
+        d = (end - start) / sum(shares)
         for k, token in enumerate(tokens):
-            if segments:
-                begin, stop = (
-                    start + (end - start) * (sum(sizes[:n]) / sum(sizes)) for n in (k, k + 1)
-                )
-            else:
-                begin, stop = start + k * d, start + (k + 1) * d
-            if k == len(tokens) - 1:
-                stop = start + (k + 1) * d
+            begin, stop = start + sum(shares[:k]) * d, start + sum(shares[: k + 1]) * d
             words.append([round(begin, 1), round(stop, 1), token])
         if not paper and len(words) > len(tokens):
             words[-len(tokens) - 1][1] = min(words[-len(tokens) - 1][1], words[-len(tokens)][0])
@@ -528,4 +524,5 @@ def test_captions_are_cleaned_and_counted(tmp_path: Path) -> None:
     }
     (transcript,) = read_jsonl(outputs(tmp_path)[0])
     assert transcript["words"] == ["Tom", "&", "Jerry", "one", "two", "so", "it", "goes"]
-    assert transcript["end"] == [0.7, 1.3, 2.0, 4.0, 6.0, 7.0, 8.0, 9.0]
+    # 5, 3 and 7 of 15 shares of 2 s, then 5 of 10, then 4, 4 and 6 of 14.
+    assert transcript["end"] == [0.7, 1.1, 2.0, 4.0, 6.0, 6.9, 7.7, 9.0]

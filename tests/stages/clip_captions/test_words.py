@@ -57,7 +57,8 @@ def literal_words(
     *,
     empty_words: bool,
     drop_repeated: bool,
-    by_length: tuple[int, ...] = (),
+    by_length: bool,
+    segmented: tuple[int, ...] = (),
 ) -> tuple[list[tuple[float, float, str]], list[int]]:
     words, per_line = [], []
     for line, (text, s, e) in enumerate(zip(texts, start, end, strict=True)):
@@ -67,28 +68,28 @@ def literal_words(
             if not drop_repeated or not kept or token != kept[-1]:
                 kept.append(token)
         per_line.append(len(kept))
-        if kept and line in by_length:
-            total, before = sum(map(len, kept)), 0
+        if not kept:
+            continue
+        shares = [1] * len(kept)
+        if by_length:
+            shares = [len(token) for token in kept]
+        if by_length and line not in segmented:
             for k, token in enumerate(kept):
-                bounds = [s + (e - s) * (n / total) for n in (before, before + len(token))]
-                if k == len(kept) - 1:
-                    bounds[1] = s + len(kept) * ((e - s) / len(kept))
-                words.append((round(bounds[0], 1), round(bounds[1], 1), token))
-                before += len(token)
-        elif kept:
-            d = (e - s) / len(kept)
-            words += [
-                (round(s + k * d, 1), round(s + (k + 1) * d, 1), token)
-                for k, token in enumerate(kept)
-            ]
+                shares[k] += 2 + (6 if token[-1] in ",;:" else 10 if token[-1] in ".?!" else 0)
+        d = (e - s) / sum(shares)
+        words += [
+            (round(s + sum(shares[:k]) * d, 1), round(s + sum(shares[: k + 1]) * d, 1), token)
+            for k, token in enumerate(kept)
+        ]
     return words, per_line
 
 
 TEXTS = st.one_of(
     st.text(alphabet="ab \t\n\u3000\xa0", max_size=12),
-    st.lists(st.sampled_from(["a", "b", "", "né", "مرحبا", "你好", "🙂", "the"]), max_size=9).map(
-        " ".join
-    ),
+    st.lists(
+        st.sampled_from(["a", "b", "", "né", "مرحبا", "你好", "🙂", "the", "so,", "no.", "?"]),
+        max_size=9,
+    ).map(" ".join),
     st.text(max_size=10),
 )
 TIMES = st.one_of(
@@ -101,19 +102,23 @@ TIMES = st.one_of(
     st.lists(st.tuples(TEXTS, TIMES, TIMES), max_size=12),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
     st.sets(st.integers(0, 11)),
 )
 def test_words_are_those_of_a_loop(
     lines: list[tuple[str, float, float]],
     empty_words: bool,
     drop_repeated: bool,
-    by_length: set[int],
+    by_length: bool,
+    segmented: set[int],
 ) -> None:
     texts = [line[0] for line in lines]
     start, end = [line[1] for line in lines], [line[2] for line in lines]
-    # The original's words have no lines of segments.
-    segments = () if empty_words else tuple(sorted(n for n in by_length if n < len(lines)))
-    how = {"empty_words": empty_words, "drop_repeated": drop_repeated, "by_length": segments}
+    # The original's words are of equal length.
+    by_length = by_length and not empty_words
+    segments = tuple(sorted(n for n in segmented if by_length and n < len(lines)))
+    how = {"empty_words": empty_words, "drop_repeated": drop_repeated}
+    how |= {"by_length": by_length, "segmented": segments}
     timed = time_words(texts, np.array(start, np.float64), np.array(end, np.float64), **how)
     words, per_line = literal_words(texts, start, end, **how)
     assert list(timed.words(0, len(words))) == [word for _, _, word in words]
@@ -129,15 +134,33 @@ def test_a_word_repeated_across_lines_stays() -> None:
         np.array([1.0, 4.0]),
         empty_words=False,
         drop_repeated=True,
+        by_length=False,
     )
     assert list(timed.words(0, 4)) == ["so", "so", "we", "go"]
     assert timed.start.tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
+def test_words_share_a_line_by_their_length_and_the_pause_behind_them() -> None:
+    how = {"empty_words": False, "drop_repeated": False}
+    texts, start = ["Well, I am very hungry.", "Well, I am very hungry."], np.array([0.0, 0.0])
+    for by_length, expected in (
+        # 13, 3, 4, 6 and 19 of 45 shares.
+        (True, [0.0, 1.3, 1.6, 2.0, 2.6]),
+        (False, [0.0, 0.9, 1.8, 2.7, 3.6]),
+    ):
+        timed = time_words(texts, start, start + 4.5, by_length=by_length, **how)
+        assert timed.start.tolist() == [*expected, *expected]
+        assert timed.end.tolist() == [*expected[1:], 4.5, *expected[1:], 4.5]
+
+
 def test_no_lines_no_words() -> None:
-    timed = time_words([], np.array([]), np.array([]), empty_words=True, drop_repeated=True)
-    assert list(timed.words(0, 0)) == []
-    assert len(timed.start) == len(timed.end) == len(timed.per_line) == 0
+    none = np.array([])
+    for by_length in (False, True):
+        timed = time_words(
+            [], none, none, empty_words=not by_length, drop_repeated=True, by_length=by_length
+        )
+        assert list(timed.words(0, 0)) == []
+        assert len(timed.start) == len(timed.end) == len(timed.per_line) == 0
 
 
 def test_white_space_is_what_str_split_splits_at() -> None:
@@ -152,7 +175,12 @@ def test_words_come_in_any_slice() -> None:
         (False, ["a", "bc", "d"]),
         (True, ["a", "", "bc", "", "bc", "", "d"]),
     ):
-        timed = time_words(texts, times, times + 1, empty_words=empty_words, drop_repeated=True)
+        timed = time_words(
+            *(texts, times, times + 1),
+            empty_words=empty_words,
+            drop_repeated=True,
+            by_length=not empty_words,
+        )
         for first in range(len(words) + 1):
             for last in range(first, len(words) + 1):
                 assert list(timed.words(first, last)) == words[first:last]

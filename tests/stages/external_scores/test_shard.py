@@ -169,7 +169,35 @@ def test_keys_found_in_several_shards_count_once(tmp_path: Path, clips: Path) ->
         scores, counts = Path(files.scores("quality")), Path(files.stats("quality"))
         shard.run(stage, told, clips, scores, counts, track=files.track, shard=files.name)
     counts = key_counts(stage, shards)
-    assert (counts["keys"], counts["unknown"]) == (3, 1)
+    assert (counts["keys"], counts["unknown"], counts["repeated"]) == (3, 1, 0)
+
+
+def test_repeated_keys_that_match_nothing_are_told(
+    tmp_path: Path, clips: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They cost nothing here, but say that something is wrong with the table."""
+    keys = ["a.mp4", "gone", "gone", "b.mp4", "gone"]
+    table = parquet(tmp_path / "t.parquet", video=keys, mark=range(5))
+    told = ExternalScore(table=str(table), key="video", column="mark")
+    stage = stage_of(told)
+    files = Layout(str(tmp_path)).shard("pretrain", "1")
+
+    def run() -> dict[str, Any]:
+        shard.run(
+            *(stage, told, clips, Path(files.scores("quality")), Path(files.stats("quality"))),
+            track="pretrain",
+            shard="1",
+        )
+        return key_counts(stage, [files])
+
+    counts = run()
+    assert "t.parquet: 2 rows in column video with the key of an earlier row" in caplog.text
+    # a.mp4, b.mp4 and gone.
+    assert (counts["keys"], counts["unknown"], counts["repeated"]) == (3, 1, 2)
+    # Of a table with too many rows, its keys are not kept.
+    monkeypatch.setattr(shard, "COMPARED_ROWS", 4)
+    counts = run()
+    assert (counts["keys"], counts["unknown"], counts["repeated"]) == (5, 3, 0)
 
 
 def test_jobs_know_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

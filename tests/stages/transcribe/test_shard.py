@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -212,3 +213,54 @@ def test_words_are_cleaned_behind_the_cache(tmp_path: Path) -> None:
     }
     assert written[True]["unspaced"]
     assert row["words"] == made
+
+
+#: Writes down which videos a process opens.
+_LOOK = """
+import sys
+
+def note(event, arguments):
+    if event == "open" and str(arguments[0]).endswith(".mp4"):
+        sys.stderr.write(f"opened {arguments[0]}\\n")
+
+sys.addaudithook(note)
+"""
+
+
+def test_a_video_outside_of_its_folder_is_refused_and_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a model loaded."""
+    videos, outside = tmp_path / "videos", tmp_path / "secret"
+    for folder in (videos, outside):
+        folder.mkdir()
+    (outside / "a.mp4").write_bytes(b"a secret")
+    (videos / "file.mp4").symlink_to(outside / "a.mp4")
+    (videos / "folder").symlink_to(outside)
+    names = ["file.mp4", "folder/a.mp4", "../secret/a.mp4", str(outside / "a.mp4")]
+    record = {"line": 1, "status": "ok", "reason": "", "title": "t", "category": "Sports"}
+    records = [{**record, "video": name} for name in names]
+    write_table(tmp_path / "records.parquet", schema("records"), records)
+    receipt = {"model": "none", "folder": str(tmp_path / "none"), "digest": "0" * 32}
+    write_json(tmp_path / "receipt.json", receipt)
+    for name in ("none", "look"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "look" / "sitecustomize.py").write_text(_LOOK)
+    path = os.pathsep.join([str(tmp_path / "look"), os.environ["PYTHONPATH"]])
+    monkeypatch.setenv("PYTHONPATH", path)
+    told = run(tmp_path, f"--videos={videos}")
+    assert "opened" not in told
+    assert [row["video"] for row in rows(tmp_path)] == names
+    for row in rows(tmp_path):
+        assert row["status"] == "failed"
+        assert "leads out of the folder of the videos" in row["reason"]
+        assert row["words"] == []
+    # Allowed, one is opened, and needs the model that is not there.
+    done = subprocess.run(
+        command(tmp_path, f"--videos={videos}", "--videos-outside=links", name="b"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"opened {videos / 'file.mp4'}" in done.stderr
