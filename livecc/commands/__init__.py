@@ -20,9 +20,12 @@ from livecc.commands.check import check
 from livecc.commands.draw import draw
 from livecc.commands.follow import follow
 from livecc.commands.install_profile import install_profile
+from livecc.commands.labels import labels
 from livecc.commands.models import models
 from livecc.commands.plan import plan
+from livecc.commands.sample_for_labels import sample_for_labels
 from livecc.commands.shard import shard
+from livecc.commands.show import show
 from livecc.commands.validate import validate
 from livecc.commands.verify import verify
 from livecc.commands.what_if import what_if
@@ -34,7 +37,7 @@ class Program(TyperGroup):
 
     ORDER = (
         *("validate", "shard", "models", "plan", "follow", "what-if"),
-        *("check", "verify", "draw", "cache"),
+        *("show", "sample-for-labels", "labels", "check", "verify", "draw", "cache"),
     )
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -58,7 +61,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )
-for command in (validate, shard, plan, follow, what_if, check, verify, draw, install_profile):
+for command in (
+    *(validate, shard, plan, follow, what_if, show, sample_for_labels, labels),
+    *(check, verify, draw, install_profile),
+):
     register(app, command)
 app.add_typer(models)
 app.add_typer(cache)

@@ -139,16 +139,18 @@ def draw(population: Population, track: str, selection: str, count: int, seed: i
         raise LiveccError(f"{track}: there are no clips to label")
     strata = strata_of(population)
     sizes = strata.sizes
-    chosen: list[tuple[int, int, int]] = []
+    chosen: list[tuple[int, int]] = []
     for stratum, number in enumerate(allocation(strata, count).tolist()):
         members = np.flatnonzero(strata.of == stratum)
         order = np.argsort(population.keys[members], kind="stable")[:number]
-        chosen += [(int(population.keys[row]), int(row), stratum) for row in members[order]]
-    drawn = np.bincount([stratum for _, _, stratum in chosen], minlength=len(sizes))
+        chosen += [(int(row), stratum) for row in members[order]]
+    drawn = np.bincount([stratum for _, stratum in chosen], minlength=len(sizes))
     chances = (drawn / sizes).tolist()
-    ids = population.clips.take([row for _, row, _ in sorted(chosen)]).to_pylist()
-    clips = [
+    chosen.sort()
+    ids = population.clips.take([row for row, _ in chosen]).to_pylist()
+    found = [
         SampledClip(clip, strata.names[stratum], chances[stratum])
-        for clip, (_, _, stratum) in zip(ids, sorted(chosen), strict=True)
+        for clip, (_, stratum) in zip(ids, chosen, strict=True)
     ]
-    return SampleFile(VERSION, track, selection, seed, clips)
+    order = np.random.default_rng(seed % 2**64).permutation(len(found))
+    return SampleFile(VERSION, track, selection, seed, [found[k] for k in order.tolist()])
