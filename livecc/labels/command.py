@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,10 @@ class Inspection:
                 console.print(f"The wanted {exact.proposal.goal} was not reached; the nearest:")
             console.print(yaml_of(exact.proposal, track, selection, exact.told()), soft_wrap=True)
             changes = " ".join(f"--set {setting}" for setting in exact.settings)
-            console.print(f"# livecc what-if --track {track} --selection {selection} {changes}",
-                          soft_wrap=True)
+            console.print(
+                f"# livecc what-if --track {track} --selection {selection} {changes}",
+                soft_wrap=True,
+            )
 
     def to_json(self) -> dict[str, Any]:
         """All figures as one JSON object."""
@@ -246,6 +248,8 @@ def _proposals(
     for proposal in made:
         settings = tuple(_settings(question, proposal))
         asked = ask(config, question.track, question.selection, settings, None)
+        # Not against the last run, of which there may be none.
+        asked = replace(asked, before=question.thresholds)
         joint.append(Exact(proposal, settings, answer(asked, threads)))
     return tuple(joint), tuple(single)
 
@@ -261,4 +265,3 @@ def _settings(question: Question, proposal: Proposal) -> list[str]:
             elif bound.bounds[name] != value:
                 settings.append(f"{bound.rule}.{name}={bound.bounds[name]:.12g}")
     return settings
-

@@ -73,7 +73,9 @@ class SampleFile(msgspec.Struct, frozen=True):
         """Stratum -> how many clips it has, in the order of their names."""
         drawn = Counter(clip.stratum for clip in self.clips)
         chances = {clip.stratum: clip.probability for clip in self.clips}
-        return {name: max(round(drawn[name] / chances[name]), drawn[name]) for name in sorted(drawn)}
+        return {
+            name: max(round(drawn[name] / chances[name]), drawn[name]) for name in sorted(drawn)
+        }
 
 
 _File = TypeVar("_File", LabelFile, SampleFile)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -249,5 +248,3 @@ def _keys(clips: list[str], seed: int) -> Any:
         for clip in clips
     )
     return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
-
-

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from livecc.labels.estimates import BoolArray, FloatArray, IntArray, Labels, Share, share_of_good
+from livecc.labels.estimates import FloatArray, IntArray, Share, share_of_good
 from livecc.labels.grid import Grid, Knob, State, knob_of
 from livecc.labels.population import Numeric, Population
 from livecc.labels.verdict import Judged, to_json
@@ -106,9 +106,7 @@ class Proposer:
             rows = np.sort(self._rng.choice(rows, _CLIPS, replace=False))
         numeric = {one.rule: one for one in population.numeric}
         self._numeric = numeric
-        self._knobs = {
-            rule: knob_of(one, rows, judged.rows) for rule, one in numeric.items()
-        }
+        self._knobs = {rule: knob_of(one, rows, judged.rows) for rule, one in numeric.items()}
         self._clips_fixed = population.fixed[rows]
         self._labels_fixed = population.fixed[judged.rows]
         self._passes_clips = {rule: one.passes()[rows] for rule, one in numeric.items()}
@@ -136,7 +134,7 @@ class Proposer:
         curve = self._curve(tuple(rules or self.rules))
         shares = [-1.0 if share is None else share.value for share in curve.held_out]
         able = [k for k, share in enumerate(shares) if share >= wanted]
-        place = max(able or range(len(shares)), key=lambda k: (shares[k] if not able else -k))
+        place = max(able or range(len(shares)), key=lambda k: shares[k] if not able else -k)
         return self._proposal("precision", wanted, curve, place, bool(able))
 
     # --- the search ---

@@ -131,7 +131,10 @@ def render_proposals(console: Any, proposals: Sequence[Proposal], rules: Sequenc
         )
         console.print(what)
         table = plain_table(
-            "changed", "bounds", right=("clips kept", "precision, held out", "on labels seen"), gap=3
+            "changed",
+            "bounds",
+            right=("clips kept", "precision, held out", "on labels seen"),
+            gap=3,
         )
         for proposal in own:
             joint = len(proposal.rules) == len(rules) and len(rules) > 1
@@ -197,7 +200,9 @@ def _key(name: str) -> str:
     """A name as a key of YAML, quoted if it must be."""
     import orjson
 
-    return name if name.replace("_", "").isalnum() and name.isascii() else orjson.dumps(name).decode()
+    return (
+        name if name.replace("_", "").isalnum() and name.isascii() else orjson.dumps(name).decode()
+    )
 
 
 def render_sample(console: Any, path: str, sample: SampleFile, population: Population) -> None:

@@ -51,9 +51,7 @@ def judge(population: Population, good: Mapping[str, bool], sample: SampleFile |
     if sample is None:
         strata = strata_of(population)
         sizes = dict(zip(strata.names, strata.sizes.tolist(), strict=True))
-        stratum_of = {
-            clip: strata.names[strata.of[row]] for clip, row in population.places.items()
-        }
+        stratum_of = {clip: strata.names[strata.of[row]] for clip, row in population.places.items()}
     else:
         sizes = sample.sizes()
         stratum_of = {clip.clip: clip.stratum for clip in sample.clips}
@@ -80,9 +78,7 @@ def judge(population: Population, good: Mapping[str, bool], sample: SampleFile |
     )
 
 
-def _stand_ins(
-    sizes: Mapping[str, int], labelled: Mapping[str, int]
-) -> tuple[dict[str, str], int]:
+def _stand_ins(sizes: Mapping[str, int], labelled: Mapping[str, int]) -> tuple[dict[str, str], int]:
     """(stratum without a label -> the one with most labels of the same decision, the clips of
     strata for which there is none)."""
     found: dict[str, str] = {}
