@@ -8,7 +8,10 @@ for finite strata.
 An interval is that of Jeffreys for a simple random sample with the same variance (the *effective
 sample size*, as Korn and Graubard do with Clopper and Pearson's). It stays inside 0 and 1 and has
 a length where all labels agree. A small stratum whose labels happen to agree would pretend to
-have no variance, so the share of each stratum is first drawn towards that of all.
+have no variance, so the share of each stratum is first drawn towards that of all, and only a part of
+what stratification seems to gain is believed. In simulations (tests/labels/test_estimates.py)
+intervals so made hold the truth in 90 to 98 of 100 samples; in more if only one or two labels of a
+domain are bad (or good), as all intervals do that are not random themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ CONFIDENCE = 0.95
 #: How many labels the share of all strata is worth in each stratum, when its variance is estimated.
 _BORROWED = 2.0
 #: Points of the distributions of two shares, of which those of a ratio are made.
-_POINTS = 1_000
+_POINTS = 500
 
 FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -117,8 +120,10 @@ def share_of_two(
     points = (np.arange(_POINTS) + 0.5) / _POINTS
     # Two independent distributions: every point of one meets a random point of the other.
     order = np.random.default_rng(0).permutation(_POINTS)
-    ours = size * _quantiles(one.value, one.effective, points) if one else np.zeros(_POINTS)
-    theirs = np.zeros(_POINTS)
+    ours: FloatArray = np.zeros(_POINTS)
+    theirs: FloatArray = np.zeros(_POINTS)
+    if one:
+        ours = size * _quantiles(one.value, one.effective, points)
     if other:
         theirs = other_size * _quantiles(other.value, other.effective, points)[order]
     ratios = ours / np.maximum(ours + theirs, 1e-300)
@@ -169,6 +174,9 @@ def _effective(labels: Labels, inside: BoolArray, value: float) -> float:
     mean = part * (share - centre)
     variances = factors * (square - mean**2)
     effective = centre * (1 - centre) / float(variances.sum())
+    if effective > alike:
+        # That strata differ is itself known from few labels: a third of the gain is believed.
+        effective = float(np.cbrt(effective * alike**2))
     return effective * _certainty(variances, counts)
 
 

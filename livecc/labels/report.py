@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from livecc.labels.proposals import MIDDLE, Proposal
 from livecc.labels.verdict import Judged, Verdict
 from livecc.terminal import count, plain_table, printable
 
+_YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 #: Judges whose agreement is shown, in pairs.
 _PAIRS = 10
 
@@ -80,9 +82,11 @@ def _left_out(merged: Merged, judged: Judged) -> Iterator[str]:
             "chance among those kept and among those that each rule drops"
         )
     for name, other in judged.merged.items():
-        yield f'no label in the group "{printable(name)}"; that of "{printable(other)}" stand for it'
+        told = f'no label in the group "{printable(name)}"; those in "{printable(other)}"'
+        yield f"{told} stand for it"
     if judged.uncovered:
-        yield f"{count(judged.uncovered, 'clip')} in groups without any label: not in the estimates"
+        clips = count(judged.uncovered, "clip")
+        yield f"{clips} in groups without any label: not in the estimates"
 
 
 def render_verdict(console: Any, verdict: Verdict) -> None:
@@ -200,9 +204,9 @@ def _key(name: str) -> str:
     """A name as a key of YAML, quoted if it must be."""
     import orjson
 
-    return (
-        name if name.replace("_", "").isalnum() and name.isascii() else orjson.dumps(name).decode()
-    )
+    # Anything that YAML could read as something else than a text: quoted, as in JSON.
+    plain = re.fullmatch(r"[a-z][a-z0-9_]*", name) and name not in _YAML_WORDS
+    return name if plain else orjson.dumps(name).decode()
 
 
 def render_sample(console: Any, path: str, sample: SampleFile, population: Population) -> None:

@@ -109,10 +109,10 @@ def _alike(name: str, other: str) -> bool:
 class RuleVerdict:
     """What labels say about a rule, of the clips that no earlier rule drops.
 
-    `reaches`, `drops`: clips. `right`: the share of bad clips among those it drops (precision of
-    dropping); `caught`: the share of the bad clips that it drops (recall of dropping). `passed_good`
-    : the share of good clips among those it lets through (precision of keeping); `spared`: the
-    share of the good clips that it lets through (recall of keeping).
+    `reaches`, `drops`: clips. Of dropping bad clips, `right` is the precision (bad ones among those
+    it drops) and `caught` the recall (those it drops among the bad ones). Of keeping good clips,
+    `passed_good` is the precision (good ones among those it lets through) and `spared` the recall
+    (those it lets through among the good ones).
     """
 
     name: str
@@ -158,7 +158,7 @@ class Verdict:
 
 
 def to_json(share: Share | None) -> dict[str, Any] | None:
-    return share and share.to_json()
+    return None if share is None else share.to_json()
 
 
 def verdict_of(population: Population, judged: Judged) -> Verdict:

@@ -74,7 +74,10 @@ def play_clip(
 def _opened(
     path: Path, transcript: Transcript, clip: Clip, font: Path | None
 ) -> tuple[Any, Captions, np.ndarray, tuple[int, int]]:
-    """(the video in the size of the picture, its captions, start of each frame, (height, width))."""
+    """(the video in the size of the picture, its captions, start of each frame, that size).
+
+    The size is (height, width) in pixels.
+    """
     import numpy as np
 
     first = open_video(path, threads=1)
