@@ -22,10 +22,13 @@ from livecc.commands.follow import follow
 from livecc.commands.ingest import ingest
 from livecc.commands.init import init
 from livecc.commands.install_profile import install_profile
+from livecc.commands.labels import labels
 from livecc.commands.models import models
 from livecc.commands.paper_counts import paper_counts
 from livecc.commands.plan import plan
+from livecc.commands.sample_for_labels import sample_for_labels
 from livecc.commands.shard import shard
+from livecc.commands.show import show
 from livecc.commands.validate import validate
 from livecc.commands.verify import verify
 from livecc.commands.what_if import what_if
@@ -37,7 +40,8 @@ class Program(TyperGroup):
 
     ORDER = (
         *("init", "ingest", "validate", "shard", "models", "plan", "follow", "what-if"),
-        *("check", "verify", "draw", "paper-counts", "cache"),
+        *("show", "sample-for-labels", "labels", "check", "verify", "draw"),
+        *("paper-counts", "cache"),
     )
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -62,18 +66,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 for command in (
-    init,
-    ingest,
-    validate,
-    shard,
-    plan,
-    follow,
-    what_if,
-    check,
-    verify,
-    draw,
-    paper_counts,
-    install_profile,
+    *(init, ingest, validate, shard, plan, follow, what_if, show, sample_for_labels, labels),
+    *(check, verify, draw, paper_counts, install_profile),
 ):
     register(app, command)
 app.add_typer(models)

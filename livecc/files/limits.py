@@ -19,6 +19,8 @@ MAX_SPOKEN_CHARACTERS = 8_000_000
 MAX_LABEL_CHARACTERS = 10_000
 #: The path of a video; no file system opens a longer one.
 MAX_PATH_BYTES = 4_096
+#: A file of labels, or of clips to label: some 300,000 of them.
+MAX_LABELS_BYTES = 64 * 2**20
 #: How deeply nested JSON may be that is shown or written again.
 MAX_DEPTH = 100
 #: How many times its size a compressed file may unpack to, beyond the first bytes.
