@@ -15,7 +15,9 @@ from livecc.declaration import CachedStage
 from livecc.errors import LiveccError
 from livecc.files.atomic import read_json
 from livecc.files.digests import file_sha256
+from livecc.formats.layout import MANIFEST_SUFFIX
 from livecc.formats.samples import read_offsets
+from livecc.formats.splits import Split
 from livecc.models.fetch import not_as_listed
 from livecc.scores.folders import CacheFolder
 from livecc.scores.segments import software_of
@@ -25,7 +27,6 @@ from livecc.stages.catalogue import Catalogue
 from livecc.stages.tracks import MERGE_SAMPLES, SELECT_SAMPLES
 
 FORMAT = "livecc release 1"
-SUFFIX = ".manifest.json"
 
 
 def release_configuration(config: Mapping[str, Any], track: str, selection: str) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
     makers = [s for s in clip_stages(config, track) if not isinstance(s, CachedStage)]
     options = {stage.name: dict(config.get(stage.name, {})) for stage in makers}
     prefix = config["tracks"][track].get("video_prefix")
+    split = Split.of(config["split"]).to_json()
     return {
         "mode": config["mode"],
         "thresholds": selections(config, track)[selection],
@@ -48,6 +50,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
         },
         "clips": options,
         **({"video_prefix": prefix} if prefix else {}),
+        **({"split": split} if split else {}),
     }
 
 
@@ -64,8 +67,9 @@ def manifest(
     shards: Iterable[str],
     cache: Path,
     catalogue: Catalogue,
+    split: str | None = None,
 ) -> dict[str, Any]:
-    """The manifest of the merged file called `name`.
+    """The manifest of the merged file called `name`; `split`: its split, if it is one of several.
 
     `receipts` maps uses of models to their receipts. `stats` is the folder of the jobs' stats,
     which name the fingerprints of the `stages` with a score cache.
@@ -78,6 +82,7 @@ def manifest(
         "format": FORMAT,
         "track": track,
         "selection": selection,
+        **({"split": split} if split else {}),
         "files": {name: {"bytes": merged.bytes, "sha256": merged.sha256}},
         "counts": {
             "samples": merged.samples,
@@ -202,12 +207,12 @@ def manifests(places: Iterable[Path]) -> list[Path]:
     found = []
     for place in places:
         if place.is_dir():
-            below = sorted(place.rglob(f"*{SUFFIX}"))
+            below = sorted(place.rglob(f"*{MANIFEST_SUFFIX}"))
             if not below:
-                raise LiveccError(f"{place}: contains no *{SUFFIX} file")
+                raise LiveccError(f"{place}: contains no *{MANIFEST_SUFFIX} file")
             found += below
             continue
-        beside = place.with_name(place.name + SUFFIX)
+        beside = place.with_name(place.name + MANIFEST_SUFFIX)
         if place.suffix != ".json" and not beside.exists():
             raise LiveccError(f"{place}: its manifest {beside.name} is missing")
         found.append(beside if beside.exists() else place)
