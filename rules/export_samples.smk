@@ -35,6 +35,10 @@ for export in chosen_formats(config["exports"]):
         params:
             format=export.name,
             stages=lambda wildcards: [f"--stage={one.name}" for one in STAGES[wildcards.track]],
+            described=lambda wildcards, export=export: [
+                f"--described={one.name}={one.manifest(DISK, wildcards.track, wildcards.selection)}"
+                for one in described(export, config["exports"])
+            ],
             options=literal(as_json(options_for(export, config["exports"]))),
             version=export.version,
             made_with=lambda wildcards, export=export: exported_with(export, wildcards),
@@ -45,6 +49,6 @@ for export in chosen_formats(config["exports"]):
             " {params.format} --results "
             f"{braced(shlex.quote(RESULTS))}"
             " --track {wildcards.track} --selection {wildcards.selection:q}"
-            " {params.stages:q} --options {params.options:q}"
+            " {params.stages:q} {params.described:q} --options {params.options:q}"
             f"{external_flag()}"
             " --made-with={params.made_with} > {log:q} 2>&1"

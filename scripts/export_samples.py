@@ -10,7 +10,7 @@ from livecc.exports.release import Release
 from livecc.formats.layout import Layout
 from livecc.sections import json_object
 from livecc.stages.catalogue import catalogue_for
-from livecc.stages.job_spec import track_name
+from livecc.stages.job_spec import named_path, track_name
 from livecc.terminal import say
 
 
@@ -22,6 +22,7 @@ def main(options: argparse.Namespace) -> None:
         selection=options.selection,
         stages=stages,
         catalogue=catalogue_for(options.external, *stages, tracks=(options.track,)),
+        exported=dict(options.described),
     )
     written = export(FORMATS[options.format], release, options.options, options.made_with)
     for path in written.values():
@@ -39,6 +40,14 @@ if __name__ == "__main__":
         action="append",
         default=[],
         help="a finished score stage, in the order of the stages; may be repeated",
+    )
+    parser.add_argument(
+        "--described",
+        action="append",
+        default=[],
+        type=named_path,
+        metavar="FORMAT=JSON",
+        help="manifest of a format that this one describes; may be repeated",
     )
     cli.add_external(parser)
     parser.add_argument(

@@ -55,7 +55,8 @@ class CardOptions(Section):
     """What the data-set card cannot know."""
 
     name: Annotated[
-        Text | None, option("Its repository on the Hub (owner/name), for the examples of the card.")
+        Annotated[str, msgspec.Meta(pattern=r"^[\w.-]+/[\w.-]+$")] | None,
+        option("Its repository on the Hub (owner/name), for the examples of the card."),
     ] = None
     pretty_name: Annotated[
         Text | None, option("Its title; null: made of the track and the selection.")

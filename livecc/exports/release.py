@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from livecc.stages.catalogue import Catalogue
 class Release:
     """A selection of a track, in a folder of results.
 
-    `stages`: the scoring stages that are on, in order; `catalogue` is of them.
+    `stages`: the scoring stages that are on, in order; `catalogue` is of them. `exported`: name of
+    a format that is written already -> its manifest.
     """
 
     layout: Layout
@@ -27,6 +28,7 @@ class Release:
     selection: str
     stages: tuple[str, ...]
     catalogue: Catalogue
+    exported: Mapping[str, Path] = field(default_factory=dict)
 
     @cached_property
     def manifests(self) -> dict[str, dict[str, Any]]:
@@ -37,6 +39,11 @@ class Release:
             name: self.layout.manifest(self.track, self.selection, name) for name in split.held_out
         }
         return {"train": train} | {name: read_json(path) for name, path in paths.items()}
+
+    @cached_property
+    def described(self) -> dict[str, dict[str, Any]]:
+        """Name of a format that is written already -> what its manifest says."""
+        return {name: read_json(path) for name, path in self.exported.items()}
 
     @property
     def configuration(self) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from livecc.formats.samples import read_offsets
-from livecc.selecting.manifest import verify
+from livecc.selecting.verify import verify
 from tests.support.places import LIVECC
 from tests.workflow.page import FILES, install_page
 from tests.workflow.running import BOAT_FR, FOLD, SUN, Project, Run, record
