@@ -103,7 +103,7 @@ def _order(one: _Scored) -> tuple[bytes, float, str]:
 
 
 def _written(one: _Scored) -> bytes:
-    return orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps([*one], option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _read(stream: IO[bytes], _path: Path) -> Iterator[_Scored]:
