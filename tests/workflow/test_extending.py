@@ -23,7 +23,10 @@ from tests.workflow.running import BOAT_FR, FOLD, SUN, Project, Run, record
 
 pytestmark = pytest.mark.workflow
 
-SELECTING = {"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1}
+SELECTING = {
+    **{"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1},
+    **{"export_parquet": 1, "export_card": 1},
+}
 MERGED = ("pretrain", "default", "livecc_pretrain_default_with_seeks.jsonl")
 
 
