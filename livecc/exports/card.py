@@ -1,7 +1,7 @@
 """`README.md`: the data-set card of a selection, as the Hugging Face hub wants it.
 
 It says what lies beside it and how that was made. What data sets, models and users wrote is escaped
-(`markdown_text`, `markdown_fence`): the Hub shows the card as Markdown with HTML in it.
+(`markdown_text`, `markdown_name`, `markdown_fence`): the Hub shows the card as Markdown with HTML in it.
 """
 
 from __future__ import annotations
@@ -44,8 +44,6 @@ _SAYS = {
     "active_speaker": "Active speaker: fraction of frames in which a visible person speaks",
     "video_seconds": "Length of videos in seconds, once for each clip",
 }
-#: What compares scores and shows no distribution of its own.
-_NOT_SHOWN = ("video_end",)
 _FEATURES = {
     "id": "the clip: its video, and its first and last word in the transcript",
     "video": "path of the video file",
@@ -84,6 +82,7 @@ def render(release: Release, options: Mapping[str, Any]) -> str:
     )
     environment.filters |= {
         "text": markdown_text,
+        "name": markdown_name,
         "fence": markdown_fence,
         "number": lambda value: f"{value:,}",
         "duration": _duration,
@@ -97,9 +96,20 @@ def render(release: Release, options: Mapping[str, Any]) -> str:
 # --- what others wrote ---------------------------------------------------------------------------
 
 
+#: What Markdown, HTML and the Hub take for more than text within a line: marks, entities, mentions,
+#: formulas, and what makes a link of an address.
+_MARKS = re.compile(r"[\\`*_\[\]<>&|~$@#]|:(?=/)|(?<=www)\.", re.IGNORECASE)
+
+
 def markdown_text(value: object) -> str:
-    """Text on one line, of which Markdown and HTML show every character as it is."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", printable(str(value)))
+    """Text within a line, of which Markdown and HTML show every character as it is."""
+    return _MARKS.sub(lambda mark: f"\\{mark[0]}", printable(str(value)))
+
+
+def markdown_name(value: object) -> str:
+    """A name as code, if it is an ordinary one; other text as it is."""
+    text = str(value)
+    return f"`{text}`" if re.fullmatch(r"[\w.:/@=-]+", text, re.ASCII) else markdown_text(text)
 
 
 def markdown_fence(text: str, language: str = "") -> str:
@@ -284,7 +294,9 @@ def _models(models: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for use, model in models.items():
         source = model.get("source", "")
         if isinstance(source, Mapping):
-            source = ", ".join(f"{name} {_source(value)}" for name, value in source.items())
+            # The files within do not matter.
+            told = (f"{name} {value}" for name, value in source.items() if name != "members")
+            source = ", ".join(told)
         yield {
             "use": use,
             "name": model["name"],
@@ -310,16 +322,10 @@ def _size(n_bytes: float) -> str:
     return f"{n_bytes:.1f} TB"
 
 
-def _source(value: Any) -> str:
-    """Where a model is from, without the files within."""
-    return ", ".join(value) if isinstance(value, Mapping) else str(value)
-
-
 def _histograms(distributions: Distributions) -> Iterator[dict[str, str]]:
     for name in distributions.numbers():
-        if name not in _NOT_SHOWN:
-            text = "\n".join(bars(distributions.bins(name)))
-            yield {"name": name, "says": _SAYS.get(name, name), "text": text}
+        text = "\n".join(bars(distributions.bins(name)))
+        yield {"says": _SAYS.get(name, name), "text": text}
 
 
 def _limits(release: Release) -> Iterator[str]:

@@ -27,7 +27,10 @@ _MOST_TEXTS = 10_000
 
 @dataclass(frozen=True)
 class Bin:
-    """Values from `low` (None: from the least) to below `high` (None: to the greatest)."""
+    """Values from `low` (None: from the least) to below `high` (None: to the greatest).
+
+    A bin alone has the least and the greatest value.
+    """
 
     low: float | None
     high: float | None
@@ -62,6 +65,9 @@ class Distributions:
         """A histogram of a column of numbers, with round edges."""
         kept, dropped = self.kept.get(column, Counter()), self.dropped.get(column, Counter())
         edges = _edges(kept + dropped)
+        if not edges:
+            values = sorted(kept + dropped)
+            return [Bin(values[0], values[-1], kept.total(), dropped.total())]
         counted = [_counted(one, edges) for one in (kept, dropped)]
         lows, highs = [None, *edges], [*edges, None]
         bins = [
@@ -162,10 +168,10 @@ def bars(bins: Sequence[Bin], width: int = 40) -> Iterator[str]:
 
 
 def _label(one: Bin) -> str:
-    if one.low is None and one.high is None:
-        return "all"
     if one.low is None:
         return f"below {one.high:g}"
+    if one.low == one.high:
+        return f"{one.low:g}"
     return f"{one.low:g} and more" if one.high is None else f"{one.low:g} to {one.high:g}"
 
 

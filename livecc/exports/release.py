@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from livecc.declaration import TableStage, rule_columns_of
+from livecc.declaration import CLIP_COLUMNS, TableStage, rule_columns_of
 from livecc.files.atomic import read_json
 from livecc.formats.layout import Layout, ShardFiles
 from livecc.formats.splits import Split
@@ -79,4 +79,5 @@ class Release:
     @property
     def score_columns(self) -> dict[str, str]:
         """The columns of decisions that rules use, with their types: all scores that decide."""
-        return rule_columns_of(self.score_stages)
+        columns = rule_columns_of(self.score_stages)
+        return {name: kind for name, kind in columns.items() if name not in CLIP_COLUMNS}

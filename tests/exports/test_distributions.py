@@ -68,8 +68,8 @@ def test_outliers_do_not_widen_the_bins() -> None:
 
 
 def test_one_value_alone() -> None:
-    assert distributions([2.0, 2.0], [2.0]).bins("x") == [Bin(None, None, 2, 1)]
-    assert list(bars([Bin(None, None, 2, 1)], width=6)) == ["all  ████░░  2 of 3"]
+    assert distributions([2.0, 2.0], [2.0]).bins("x") == [Bin(2.0, 2.0, 2, 1)]
+    assert list(bars([Bin(2.0, 2.0, 2, 1)], width=6)) == ["2  ████░░  2 of 3"]
 
 
 def test_bars() -> None:
