@@ -232,7 +232,7 @@ def _header(
 
 def _languages(distributions: Distributions) -> list[str]:
     """Codes of the languages of the samples, most frequent first."""
-    counts = distributions.kept.get("language", {})
+    counts: Mapping[Any, int] = distributions.kept.get("language", {})
     least = _LEAST_LANGUAGE * sum(counts.values())
     ordered = sorted(counts, key=lambda name: (-counts[name], name))
     return [
@@ -358,7 +358,7 @@ def _stand_ins(release: Release) -> Iterator[str]:
     """Of engines that stand in for models: what they are not."""
     for stage in release.catalogue.cached_stages:
         for made in release.manifests["train"]["scores"].get(stage.name, ()):
-            name = (made.get("settings") or {}).get("engine")
+            name = str((made.get("settings") or {}).get("engine"))
             if name in stage.engines and stage.engines[name].stands_in:
                 # What follows is for whoever runs the workflow.
                 says = str(stage.engines[name].stands_in).partition(";")[0]

@@ -56,24 +56,24 @@ def scored_samples(release: Release, scratch_of: Path) -> Iterator[ScoredSample]
     """
     with scratch_folder(scratch_of) as scratch, ExitStack() as stack:
         lines = {
-            split: _lines(stack.enter_context(release.merged(split).open("rb")))
-            for split in release.splits
+            name: _lines(stack.enter_context(release.merged(name).open("rb")))
+            for name in release.splits
         }
         for (video, _), group in itertools.groupby(
             _all_scored(release, scratch), key=lambda one: (one.video, one.start)
         ):
             # A video in two shards has each sample twice, but it is written once.
             clips = {one.digest: one for one in group}
-            split = release.split.name_of(video.removeprefix(release.video_prefix))
+            split: str = release.split.name_of(video.removeprefix(release.video_prefix))
             for _ in range(len(clips)):
                 line = next(lines[split], b"")
                 one = clips.pop(_digest(line), None)
                 if one is None:
                     raise _is_other(release.merged(split))
                 yield ScoredSample(split, line, one.clip, one.scores)
-        for split, rest in lines.items():
+        for name, rest in lines.items():
             if next(rest, None) is not None:
-                raise _is_other(release.merged(split))
+                raise _is_other(release.merged(name))
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:

@@ -37,7 +37,7 @@ def merge_sorted(
     def merge_once(part: Sequence[Path]) -> Iterator[T]:
         with contextlib.ExitStack() as stack:
             streams = [read(stack.enter_context(_opened(path, again)), path) for path in part]
-            yield from heapq.merge(*streams, key=key)
+            yield from heapq.merge(*streams, key=key)  # type: ignore[arg-type]  # of what sorts
 
     while len(left) > fan_in:
         passes += 1

@@ -24,7 +24,7 @@ def verify(path: Path) -> list[str]:
     released = read_json(path)
     if not _is_manifest(released):
         raise LiveccError(f"{path}: not a manifest of a released file")
-    problems = []
+    problems: list[str] = []
     for name, expected in released["files"].items():
         problems += _problems(path.with_name(name), expected, released)
     if released["format"] == EXPORT_FORMAT:
