@@ -1,7 +1,7 @@
 """`README.md`: the data-set card of a selection, as the Hugging Face hub wants it.
 
 It says what lies beside it and how that was made. What data sets, models and users wrote is escaped
-(`markdown_text`, `markdown_name`, `markdown_fence`): the Hub shows the card as Markdown with HTML in it.
+(`markdown_text`, `markdown_name`, `markdown_fence`): the Hub shows the card as Markdown with HTML.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _FEATURES = {
     "category": "category of the video; empty in samples in the form of the published set",
     "query": "what the user asks; empty in pre-training",
     "previous": "all that was said in the video before",
-    "words": "what is said, word by word, with start and end in seconds from the start of the video",
+    "words": "what is said, word by word, with start and end in seconds of the video",
     "split": "train, validation or test",
 }
 
@@ -333,8 +333,8 @@ def _limits(release: Release) -> Iterator[str]:
     told = release.configuration
     if told["mode"] == "paper":
         yield (
-            "It was made in paper mode, with the quirks of the original scripts: some words are lost "
-            "in training."
+            "It was made in paper mode, with the quirks of the original scripts: some words are "
+            "lost in training."
         )
     if told["thresholds"].get("on_unscored") == "keep":
         yield (
@@ -346,8 +346,7 @@ def _limits(release: Release) -> Iterator[str]:
             yield f"The model {model['name']} of {use} was missing: it scored nothing."
         if "not_as_listed" in model:
             yield f"The weights of {model['name']} ({use}) are not those that models.yaml lists."
-    for note in _stand_ins(release):
-        yield note
+    yield from _stand_ins(release)
     if release.video_prefix:
         yield "Paths of videos start with what the trainer of the makers needs (`video_prefix`)."
     if not release.split.held_out:

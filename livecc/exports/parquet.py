@@ -216,5 +216,3 @@ def _without_surrogates(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_surrogates(one) for name, one in value.items()}
     return value
-
-

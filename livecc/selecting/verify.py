@@ -42,9 +42,7 @@ def _problems(
         yield f"{file}: has {file.stat().st_size:,} bytes, not {expected['bytes']:,}"
     elif file_sha256(file) != expected["sha256"]:
         yield f"{file}: the sha256 does not match the manifest"
-    elif (
-        released["format"] == FORMAT and len(read_offsets(file)) != released["counts"]["samples"]
-    ):
+    elif released["format"] == FORMAT and len(read_offsets(file)) != released["counts"]["samples"]:
         yield f"{file}: the number of samples does not match the manifest"
 
 

@@ -202,7 +202,9 @@ def test_models_and_limits(tmp_path: Path) -> None:
         "files differ from those that models.yaml lists",
     ]
     assert second[1] == "light\\_asd"
-    limits = text[text.index("## Known limits") : text.index("## Making it again")].replace("\\", "")
+    limits = text[text.index("## Known limits") : text.index("## Making it again")].replace(
+        "\\", ""
+    )
     assert "The weights of qwen (score_lm_loss) are not those" in limits
     assert "light_asd of score_active_speaker was missing" in limits
     assert "no model has read the clips." in limits
@@ -226,7 +228,9 @@ def test_the_same_results_give_the_same_card(tmp_path: Path) -> None:
 
 # --- texts of others -----------------------------------------------------------------------------
 
-HOSTILE = '<img src=x onerror=alert(1)> | ``` [a](javascript:b) **x** \x1b[2J\u202e www.a.example @me'
+HOSTILE = (
+    "<img src=x onerror=alert(1)> | ``` [a](javascript:b) **x** \x1b[2J\u202e www.a.example @me"
+)
 
 
 def test_hostile_texts_are_shown_as_they_are(tmp_path: Path) -> None:
@@ -245,7 +249,7 @@ def test_hostile_texts_are_shown_as_they_are(tmp_path: Path) -> None:
     page = html(text)
     assert "<img" not in page
     assert "<b>" not in page
-    assert "href=\"javascript" not in page
+    assert 'href="javascript' not in page
     assert "<strong>x</strong>" not in page
     # Five cells, whatever is in them.
     table = page[page.index(">Models<") : page.index(">Distributions<")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_every_value_is_in_one_bin(kept: list[float], dropped: list[float]) -> N
     bins = distributions(kept, dropped).bins("x")
     assert sum(one.kept for one in bins) == len(kept)
     assert sum(one.dropped for one in bins) == len(dropped)
-    assert all(one.high == other.low for one, other in zip(bins, bins[1:], strict=False))
+    assert all(one.high == other.low for one, other in itertools.pairwise(bins))
     assert len(bins) <= 16
 
 

@@ -53,7 +53,9 @@ def test_rows_are_the_samples_with_their_scores(tmp_path: Path, track: str) -> N
         words = [[word["start"], word["end"], word["word"]] for word in row.words]
         assert words == sample[1]["content"][0]["text_stream"]
         assert row.split == "train"
-        pd.testing.assert_series_equal(row[scores], decisions.loc[row.id, scores], check_names=False)
+        pd.testing.assert_series_equal(
+            row[scores], decisions.loc[row.id, scores], check_names=False
+        )
     assert rows.id.is_unique
 
 
@@ -104,7 +106,9 @@ def test_shards_do_not_show(tmp_path: Path) -> None:
         paths = sorted((tmp_path / "pretrain" / folder).iterdir())
         whole = paths[0].with_stem("whole")
         if whole.suffix == ".parquet":
-            parts = pyarrow.concat_tables([pyarrow.parquet.read_table(path) for path in paths[::-1]])
+            parts = pyarrow.concat_tables(
+                [pyarrow.parquet.read_table(path) for path in paths[::-1]]
+            )
             pyarrow.parquet.write_table(parts, whole)
         else:
             lines = [line for path in paths for line in path.read_bytes().splitlines(True)]
@@ -155,7 +159,7 @@ def test_clips_of_one_video_and_start_keep_their_own_scores(tmp_path: Path) -> N
     assert set(rows.lm_loss[[not one for one in other]].dropna()) != {6.0}
 
 
-def test_halves_of_surrogate_pairs_are_replaced(tmp_path: Path) -> None:
+def test_halves_of_surrogate_pairs_are_replaced() -> None:
     """Python's JSON has them; no Parquet reader takes them."""
     line = (
         '[{"role": "user", "content": [{"type": "video", "video": "a", "video_start": 0, '

@@ -31,13 +31,12 @@ def problems(folder: Path) -> list[str]:
 
 def test_all_that_is_released_is_verified(folder: Path) -> None:
     assert len(manifests([folder])) == 2 + len(FORMATS)
-    named = {
-        name for path in manifests([folder]) for name in json.loads(path.read_text())["files"]
-    }
+    named = {name for path in manifests([folder]) for name in json.loads(path.read_text())["files"]}
     released = {
         path.name
         for path in folder.iterdir()
-        if path.is_file() and path.suffixes[-2:] not in ([".manifest", ".json"], [".check", ".json"])
+        if path.is_file()
+        and path.suffixes[-2:] not in ([".manifest", ".json"], [".check", ".json"])
     }
     assert named == released
     assert len(named) == 7

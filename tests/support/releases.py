@@ -34,7 +34,7 @@ def make_release(
     thresholds: dict[str, Any] | None = None,
     videos: int = 12,
 ) -> Release:
-    """Write a selection "default" of made-up clips below `folder`; the same shards, the same bytes."""
+    """Write a selection "default" of made-up clips; the same shards give the same bytes."""
     layout = Layout(str(folder))
     for shard in shards:
         rng = np.random.default_rng(list(shard.encode()))
@@ -93,7 +93,8 @@ def select(
         write_json(layout.manifest(track, "default", name), made)
         videos = Videos(Path(layout.results))
         write_json(
-            layout.check(track, "default", name), check_or_read_text(path, videos, count=10).to_json()
+            layout.check(track, "default", name),
+            check_or_read_text(path, videos, count=10).to_json(),
         )
     names = tuple(stage.name for stage in stages)
     return Release(layout, track, "default", names, CATALOGUE)

@@ -44,7 +44,9 @@ class Allowed:
 #: What stages gain or lose by design. The file stays what users have, until a release says that
 #: they pay; then it is written anew (recording.py) and this is emptied.
 ALLOWED: tuple[Allowed, ...] = (
-    Allowed("export_parquet", "job", "a new job, which copies the samples and reads their decisions"),
+    Allowed(
+        "export_parquet", "job", "a new job, which copies the samples and reads their decisions"
+    ),
     Allowed("export_card", "job", "a new job, which takes seconds"),
 )
 
