@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from livecc.declaration import CachedStage, Resources, Stage
+from livecc.exports.formats import Options as ExportOptions
+from livecc.formats import splits
 from livecc.formats.video_paths import Outside
 from livecc.sections import PathText, Positive, Section, Text, option, options_of
 from livecc.sources.options import AnyPart
@@ -110,6 +112,14 @@ class General(Section):
         list[Text], option("Lists of ids of videos that no selection keeps, one id a line.")
     ] = msgspec.field(default_factory=list)
     container: Annotated[PathText | None, option("Image for --sdm apptainer.")] = None
+    split: Annotated[
+        splits.Options,
+        option("Fractions of the videos that are held out; the rest is for training."),
+    ] = msgspec.field(default_factory=splits.Options)
+    exports: Annotated[
+        ExportOptions,
+        option("What is written of each selection beside its training file."),
+    ] = msgspec.field(default_factory=ExportOptions)
 
 
 def _struct(name: str, fields: Iterable[tuple[str, Any, Any]]) -> Any:

@@ -12,10 +12,8 @@ from typing import Any
 
 from livecc.configuration import active_stages, clip_stages, selections
 from livecc.declaration import CachedStage
-from livecc.errors import LiveccError
 from livecc.files.atomic import read_json
-from livecc.files.digests import file_sha256
-from livecc.formats.samples import read_offsets
+from livecc.formats.splits import Split
 from livecc.models.fetch import not_as_listed
 from livecc.scores.folders import CacheFolder
 from livecc.scores.segments import software_of
@@ -27,7 +25,6 @@ from livecc.stages.tracks import MERGE_SAMPLES, SELECT_SAMPLES
 from livecc.thresholds.listed import without_folders
 
 FORMAT = "livecc release 1"
-SUFFIX = ".manifest.json"
 
 
 def release_configuration(config: Mapping[str, Any], track: str, selection: str) -> dict[str, Any]:
@@ -41,6 +38,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
     options = {stage.name: dict(config.get(stage.name, {})) for stage in makers}
     prefix = config["tracks"][track].get("video_prefix")
     outside = config["tracks"][track].get("videos_outside", "none")
+    split = Split.of(config["split"]).to_json()
     return {
         "mode": config["mode"],
         "thresholds": _published(selections(config, track)[selection]),
@@ -52,6 +50,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
         "clips": options,
         **({"video_prefix": prefix} if prefix else {}),
         **({"videos_outside": outside} if outside != "none" else {}),
+        **({"split": split} if split else {}),
     }
 
 
@@ -74,8 +73,9 @@ def manifest(
     shards: Iterable[str],
     cache: Path,
     catalogue: Catalogue,
+    split: str | None = None,
 ) -> dict[str, Any]:
-    """The manifest of the merged file called `name`.
+    """The manifest of the merged file called `name`; `split`: its split, if it is one of several.
 
     `receipts` maps uses of models to their receipts. `stats` is the folder of the jobs' stats,
     which name the fingerprints of the `stages` with a score cache.
@@ -88,6 +88,7 @@ def manifest(
         "format": FORMAT,
         "track": track,
         "selection": selection,
+        **({"split": split} if split else {}),
         "files": {name: {"bytes": merged.bytes, "sha256": merged.sha256}},
         "counts": {
             "samples": merged.samples,
@@ -158,77 +159,3 @@ def _stage_versions(
     names = (*configuration["clips"], *stages, SELECT_SAMPLES.name)
     mode = configuration["mode"]
     return {name: catalogue.stages[name].version_in(mode) for name in names}
-
-
-# --- checking ----------------------------------------------------------------------------------
-
-
-def verify(path: Path) -> list[str]:
-    """Mismatches between a manifest and its files; empty if all match.
-
-    Raises LiveccError when `path` is not a manifest.
-    """
-    released = read_json(path)
-    if not _is_manifest(released):
-        raise LiveccError(f"{path}: not a manifest of a released file")
-    problems = []
-    for name, expected in released["files"].items():
-        file = path.with_name(name)
-        if not file.is_file():
-            problems.append(f"{file}: missing")
-        elif file.stat().st_size != expected["bytes"]:
-            problems.append(f"{file}: has {file.stat().st_size:,} bytes, not {expected['bytes']:,}")
-        elif file_sha256(file) != expected["sha256"]:
-            problems.append(f"{file}: the sha256 does not match the manifest")
-        else:
-            problems += _offset_problems(file, released["counts"]["samples"])
-    return problems
-
-
-def _offset_problems(file: Path, samples: int) -> list[str]:
-    try:
-        offsets = read_offsets(file)
-    except LiveccError as error:
-        return [str(error)]
-    if len(offsets) != samples:
-        return [f"{file}: the number of samples does not match the manifest"]
-    return []
-
-
-def _is_manifest(value: Any) -> bool:
-    """Whether a file from anywhere has what `verify` needs; names are of files beside it."""
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        return False
-    files, counts = value.get("files"), value.get("counts")
-    return (
-        isinstance(files, dict)
-        and all(
-            Path(name).name == name
-            and isinstance(told, dict)
-            and isinstance(told.get("bytes"), int)
-            and isinstance(told.get("sha256"), str)
-            for name, told in files.items()
-        )
-        and isinstance(counts, dict)
-        and isinstance(counts.get("samples"), int)
-    )
-
-
-def manifests(places: Iterable[Path]) -> list[Path]:
-    """The manifests among `places`, those of files, and those below folders.
-
-    Raises LiveccError for a place without any.
-    """
-    found = []
-    for place in places:
-        if place.is_dir():
-            below = sorted(place.rglob(f"*{SUFFIX}"))
-            if not below:
-                raise LiveccError(f"{place}: contains no *{SUFFIX} file")
-            found += below
-            continue
-        beside = place.with_name(place.name + SUFFIX)
-        if place.suffix != ".json" and not beside.exists():
-            raise LiveccError(f"{place}: its manifest {beside.name} is missing")
-        found.append(beside if beside.exists() else place)
-    return found

@@ -49,6 +49,10 @@ _WORDS = "words share a line by their length: cutting takes seconds, and paper m
 ALLOWED: tuple[Allowed, ...] = (
     Allowed("clip_captions", "version", _WORDS, not_in="paper"),
     Allowed("clip_captions", "made_with", _WORDS, not_in="paper"),
+    Allowed(
+        "export_parquet", "job", "a new job, which copies the samples and reads their decisions"
+    ),
+    Allowed("export_card", "job", "a new job, which takes seconds"),
 )
 
 
@@ -190,7 +194,7 @@ def test_every_rule_is_recorded(golden: dict[str, Any]) -> None:
     named |= {allowed.rule for allowed in ALLOWED if allowed.what == "job"}
     assert named == {
         *("fetch_model", "list_shards", "merge_samples", "select_samples", "summarize"),
-        *("check_samples", "probe_videos"),
+        *("check_samples", "probe_videos", "export_parquet", "export_card"),
         *("clip_captions", "filter_categories", "transcribe", "import_transcripts"),
         *("clip_transcripts", "identify_language", "score_lm_loss", "score_talking_head"),
         *("score_active_speaker", "make_prompts"),
