@@ -42,6 +42,7 @@ include: "rules/list_shards.smk"
 include: "rules/merge_samples.smk"
 include: "rules/check_samples.smk"
 include: "rules/summarize.smk"
+include: "rules/report.smk"
 include: "rules/plan.smk"
 
 
@@ -51,6 +52,7 @@ rule all:
         training_files(),
         check_files(),
         LAYOUT.summary_text,
+        report_files(),
 
 
 onstart:

@@ -22,6 +22,7 @@ from livecc.commands.follow import follow
 from livecc.commands.install_profile import install_profile
 from livecc.commands.models import models
 from livecc.commands.plan import plan
+from livecc.commands.report import report
 from livecc.commands.shard import shard
 from livecc.commands.validate import validate
 from livecc.commands.verify import verify
@@ -34,7 +35,7 @@ class Program(TyperGroup):
 
     ORDER = (
         *("validate", "shard", "models", "plan", "follow", "what-if"),
-        *("check", "verify", "draw", "cache"),
+        *("report", "check", "verify", "draw", "cache"),
     )
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -58,7 +59,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )
-for command in (validate, shard, plan, follow, what_if, check, verify, draw, install_profile):
+for command in (validate, shard, plan, follow, what_if, report, check, verify, draw, install_profile):
     register(app, command)
 app.add_typer(models)
 app.add_typer(cache)

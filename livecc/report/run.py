@@ -85,7 +85,7 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def changed_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """(path, value) of each setting that differs from its default; secrets are not told."""
-    default = configuration.load()
+    default = configuration.complete(configuration.read_yaml(configuration.DEFAULTS_FILE))
     yield from _changed(config, default, ())
 
 

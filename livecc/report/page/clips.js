@@ -119,7 +119,7 @@
     const strip = livecc.media.source.strip(state.number, one);
     const picture = strip
       ? el("img", { className: "strip", src: strip, alt: "", loading: "lazy", decoding: "async" })
-      : el("span", { className: "strip none" }, el("span", {}, "no picture"));
+      : pictured() ? el("span", { className: "strip none" }, el("span", {}, "no picture")) : null;
     const seconds = one.end - one.start;
     const label = livecc.labels.of(one.id);
     const judge = (name, key) => el("button", {
@@ -129,8 +129,8 @@
     }, name);
     return el("li", { className: `card ${told.part}`, tabIndex: -1, data: { place, clip: one.n } },
       el("button", { type: "button", className: "open", on: { click: () => open(place) } },
-        picture,
-        el("span", { className: "title" }, shown(one.title) || shown(one.video)),
+        picture || [],
+        el("span", { className: picture ? "title" : "title bare" }, shown(one.title) || shown(one.video)),
         el("span", { className: "where" },
           `${shown(one.video)} · ${clock(one.video_start)}–${clock(one.video_end)} · ${length(seconds)}`),
         el("span", { className: "verdict" }, el("b", { className: told.part }, told.says), told.why ? ` ${shown(told.why)}` : ""),
@@ -138,6 +138,11 @@
         el("span", { className: "scores" }, scores(one))),
       el("span", { className: "judges" }, judge("good", "g"), judge("bad", "b"),
         one.plays ? el("span", { className: "plays", title: "a copy of this clip plays" }, "▶") : null));
+  }
+
+  /** Whether any clip has a picture; where none has, no room is left for them. */
+  function pictured() {
+    return livecc.media.source.served || state.track.cards.some((one) => one.strip);
   }
 
   function scores(one) {

@@ -81,9 +81,12 @@
       clips: 0, seconds: 0, videos: 0, all: n, allSeconds: 0,
       dropped: zero(), droppedSeconds: zero(),
       toScore: zero(), toScoreSeconds: zero(), failed: zero(), outside: zero(), absent: zero(),
+      // Of those dropped, the ones that only this rule drops, as far as there are scores.
+      alone: zero(),
       categories: new Float64Array(track.categories.length + 1),
     };
-    const seen = new Uint8Array(n ? maximum(track.videos) + 1 : 0);
+    if (track.lastVideo === undefined) track.lastVideo = maximum(track.videos);
+    const seen = new Uint8Array(track.lastVideo + 1);
     const stateOf = track.rules.map((rule) => (rule.stage ? track.states[rule.stage] : null));
     for (let k = 0; k < n; k++) {
       const seconds = track.seconds[k];
@@ -98,6 +101,7 @@
       }
       sums.dropped[by]++;
       sums.droppedSeconds[by] += seconds;
+      if (by > 0 && decided.fails[k] === 1) sums.alone[decided.alone[k]]++;
       if (!decided.unscored[k] || by === NO_CLIP) continue;
       const state = stateOf[by - 1][k];
       if (state === TO_SCORE) { sums.toScore[by]++; sums.toScoreSeconds[by] += seconds; }

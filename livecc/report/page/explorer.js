@@ -183,7 +183,7 @@
     const parts = [];
     if (isOn) {
       parts.push(`drops ${count(sums.dropped[place] - open)}`);
-      const alone = aloneCount(place);
+      const alone = sums.alone[place];
       if (alone) parts.push(`${count(alone)} of them alone`);
       if (open) parts.push(`${count(open)} would have to be scored`);
       if (sums.failed[place]) parts.push(`${count(sums.failed[place])} failed`);
@@ -228,15 +228,6 @@
     return found === undefined ? null : found;
   }
 
-  function aloneCount(place) {
-    const { fails, alone, droppedBy } = state.decided;
-    let found = 0;
-    for (let k = 0; k < fails.length; k++) {
-      if (fails[k] === 1 && alone[k] === place && droppedBy[k] > 0) found++;
-    }
-    return found;
-  }
-
   // --- what is kept --------------------------------------------------------------------------------
 
   function drawLive() {
@@ -275,8 +266,11 @@
   function drawCategories() {
     const { track, sums, baseSums } = state;
     const names = ["(no category)", ...track.categories];
-    const all = new Float64Array(names.length);
-    for (let k = 0; k < track.clips; k++) all[track.category[k]]++;
+    if (!track.inCategory) {
+      track.inCategory = new Float64Array(names.length);
+      for (let k = 0; k < track.clips; k++) track.inCategory[track.category[k]]++;
+    }
+    const all = track.inCategory;
     const rows = names.map((name, n) => ({ name, kept: sums.categories[n], base: baseSums.categories[n], all: all[n] }))
       .filter((one) => one.all).sort((a, b) => b.all - a.all).slice(0, 12);
     const most = Math.max(1, ...rows.map((one) => one.all));

@@ -4,8 +4,19 @@
 
   const BINS = 64;
 
+  let read = null;
+
   /** The colours of the page's style sheet, which knows light from dark. */
   function colours() {
+    if (read === null) {
+      read = readColours();
+      // They may change with the next frame.
+      requestAnimationFrame(() => { read = null; });
+    }
+    return read;
+  }
+
+  function readColours() {
     const style = getComputedStyle(document.documentElement);
     const read = (name) => style.getPropertyValue(`--${name}`).trim();
     return {

@@ -4,7 +4,7 @@
 
   const { el, score } = livecc.numbers;
   const state = livecc.state;
-  const MOST = 12000;
+  const MOST = 8000;
   const EDGE = { left: 44, right: 8, top: 8, bottom: 30 };
 
   function choices() {
@@ -60,15 +60,16 @@
     const step = Math.max(1, n / MOST);
     const side = n > 3000 ? 2 : n > 300 ? 3 : 6;
     // Others first: what is kept, or dropped by one rule alone, is seen above them.
-    for (const part of ["other", "open", "alone", "kept"]) {
+    const parts = { other: [], open: [], alone: [], kept: [] };
+    for (let at = 0; at < n; at += step) {
+      const k = Math.floor(at);
+      const a = first.value[k], b = second.value[k];
+      if (a === a && b === b) parts[partOf(k)].push(x(a) - side / 2, y(b) - side / 2);
+    }
+    for (const [part, places] of Object.entries(parts)) {
       pen.fillStyle = paint[part];
       pen.globalAlpha = part === "other" ? 0.55 : 0.8;
-      for (let at = 0; at < n; at += step) {
-        const k = Math.floor(at);
-        if (partOf(k) !== part) continue;
-        const [a, b] = [first.value[k], second.value[k]];
-        if (a === a && b === b) pen.fillRect(x(a) - side / 2, y(b) - side / 2, side, side);
-      }
+      for (let k = 0; k < places.length; k += 2) pen.fillRect(places[k], places[k + 1], side, side);
     }
     pen.globalAlpha = 1;
     pen.setLineDash([4, 3]);
