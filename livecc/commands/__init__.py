@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from livecc import cli
 from livecc.commands.arguments import register
+from livecc.commands.browse import browse
 from livecc.commands.cache import cache
 from livecc.commands.check import check
 from livecc.commands.draw import draw
@@ -35,7 +36,7 @@ class Program(TyperGroup):
 
     ORDER = (
         *("validate", "shard", "models", "plan", "follow", "what-if"),
-        *("report", "check", "verify", "draw", "cache"),
+        *("report", "browse", "check", "verify", "draw", "cache"),
     )
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -59,7 +60,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )
-for command in (validate, shard, plan, follow, what_if, report, check, verify, draw, install_profile):
+for command in (validate, shard, plan, follow, what_if, report, browse, check, verify, draw, install_profile):
     register(app, command)
 app.add_typer(models)
 app.add_typer(cache)

@@ -66,7 +66,7 @@ def make_page(
         room = options.megabytes * 1e6 - len(page.script_json(made.data)) - _FRAME_BYTES
         pieces = list(_pictures(made, options, room))
     if options.media == "links":
-        _link(made, output, options)
+        _link(made, output)
     _mark(made, pieces)
     page.write(
         output,
@@ -161,7 +161,7 @@ def _pictures(made: Collected, options: PageOptions, room: float) -> Iterator[tu
     turns = _in_turn([track["cards"] for track in made.data["tracks"]])
     spans = {}
     for number, (track, card) in enumerate(turns):
-        span = _span(made.clips[track], card)
+        span = span_of(made.clips[track], card)
         if span is not None:
             spans[number] = (f"{track}-{card['n']}", span)
     kinds = [("strip", media.strips, options.pictured)]
@@ -196,7 +196,8 @@ def _in_turn(lists: Sequence[Sequence[Any]]) -> list[tuple[int, Any]]:
     ]
 
 
-def _span(clips: TrackClips, card: Mapping[str, Any]) -> media.Span | None:
+def span_of(clips: TrackClips, card: Mapping[str, Any]) -> media.Span | None:
+    """The part of a file that a clip shows; None if it is not there, or must not be opened."""
     if card["video_end"] <= card["video_start"]:
         return None
     try:
@@ -206,11 +207,11 @@ def _span(clips: TrackClips, card: Mapping[str, Any]) -> media.Span | None:
     return media.Span(path, card["video_start"], card["video_end"]) if path.is_file() else None
 
 
-def _link(made: Collected, output: Path, options: PageOptions) -> None:
+def _link(made: Collected, output: Path) -> None:
     """Give each clip the address of its file, relative to the page."""
     for clips, track in zip(made.clips, made.data["tracks"], strict=True):
         for card in track["cards"]:
-            span = _span(clips, card)
+            span = span_of(clips, card)
             if span is None:
                 continue
             try:
@@ -220,7 +221,6 @@ def _link(made: Collected, output: Path, options: PageOptions) -> None:
             place = os.path.relpath(span.path.absolute(), output.absolute().parent)
             card["link"] = quote(place)
             card["offset"] = offset
-    del options
 
 
 def _mark(made: Collected, pieces: Sequence[tuple[str, bytes]]) -> None:

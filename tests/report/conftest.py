@@ -46,7 +46,7 @@ def opened(browser: Any) -> Iterator[Any]:
         page.on("request", lambda request: _only_local(request.url, faults))
         page.on(
             "console",
-            lambda told: faults.append(f"console: {told.text}") if told.type == "error" else None,
+            lambda told: faults.append(f"console: {told.text} {told.location.get('url')}") if told.type == "error" else None,
         )
         address = path if isinstance(path, str) else path.as_uri()
         page.goto(address)

@@ -60,7 +60,7 @@
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       return answer.json();
     },
-    strip: (number, card) => `strip/${number}/${card.n}`,
+    strip: (number, card) => (card.strip ? `strip/${number}/${card.n}` : null),
     film: (number, card) => card.plays
       ? { address: `video/${number}/${card.n}`, offset: card.offset,
           copy: { address: `proxy/${number}/${card.n}`, offset: -card.video_start } }
