@@ -144,6 +144,13 @@ def shard_cards(
         name: column.take(rows).to_pylist()
         for name, column in columns.values.items()
     }
+    # Where a file ends says nothing of its clip; the rule does.
+    shown = {
+        name
+        for rule in columns.rules.values()
+        if rule.kind is not InsideVideo
+        for name in rule.columns
+    }
     reasons = {name: column.take(rows).to_pylist() for name, column in columns.reasons.items()}
     lines = _lines(Path(files.videos))
     texts = _texts(Path(files.transcripts), chosen)
@@ -160,7 +167,7 @@ def shard_cards(
             "scores": {
                 name: column[place]
                 for name, column in values.items()
-                if name not in ("query", "video_end") and column[place] is not None
+                if name in shown and column[place] is not None
             },
             "no_score": {
                 name: _short(column[place])

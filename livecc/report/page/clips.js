@@ -118,7 +118,7 @@
     const told = verdict(one.n, one);
     const strip = livecc.media.source.strip(state.number, one);
     const picture = strip
-      ? el("img", { className: "strip", src: strip, alt: "", loading: "lazy", decoding: "async" })
+      ? el("img", { className: "strip", src: strip, alt: "", decoding: "async" })
       : pictured() ? el("span", { className: "strip none" }, el("span", {}, "no picture")) : null;
     const seconds = one.end - one.start;
     const label = livecc.labels.of(one.id);

@@ -28,7 +28,7 @@
     const body = el("div", { className: "bounds" });
     const node = el("article", { className: "rule", "aria-labelledby": title, data: { rule: rule.name } },
       el("header", {}, el("label", { className: "switch" }, on, el("h3", { id: title }, rule.name)),
-        el("p", { className: "says" }, `drops: ${rule.says}`)));
+        el("p", { className: "says" }, rule.says)));
     const one = { rule, node, place, handles: {}, fields: {}, boxes: [], canvas: null, axis: null, before: null };
 
     function toggle() {

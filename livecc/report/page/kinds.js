@@ -50,7 +50,7 @@
   };
 
   const language = {
-    numbers: { min_confidence: "confidence of at least" },
+    numbers: { min_confidence: "confidence at least" },
     listed: "labels",
     passes(rule, bounds, n) {
       const least = bounds.min_confidence || 0;
@@ -76,7 +76,7 @@
   };
 
   const insideVideo = {
-    numbers: { max_seconds_beyond: "needs at most, beyond the last frame," },
+    numbers: { max_seconds_beyond: "seconds beyond the last frame, at most" },
     passes(rule, bounds, n) {
       const inside = new Uint8Array(n);
       for (let k = 0; k < n; k++) inside[k] = rule.value[k] <= bounds.max_seconds_beyond ? 1 : 0;

@@ -29,6 +29,7 @@
   }
 
   function length(seconds) {
+    if (seconds === 0) return `0${THIN}s`;
     if (seconds < 60) return `${seconds.toFixed(1)}${THIN}s`;
     if (seconds < 3600) return `${(seconds / 60).toFixed(1)}${THIN}min`;
     const hours = seconds / 3600;
