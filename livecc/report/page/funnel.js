@@ -32,9 +32,9 @@
     return node;
   }
 
-  function cell(parts, about, act, pressed) {
+  function cell(name, parts, about, act, pressed) {
     const [left, lost] = about;
-    return el("td", {}, el("button", {
+    return el("td", { data: { name } }, el("button", {
       type: "button", className: "step", "aria-pressed": String(pressed), on: { click: act },
     }, parts, el("span", { className: "figures" }, el("b", {}, left), el("span", {}, lost))));
   }
@@ -74,7 +74,7 @@
     const left = Object.fromEntries(names.map((name) => [name, {
       clips: track.clips, seconds: sumsOf(track, name).allSeconds,
     }]));
-    row("clips", "cut from captions or transcripts", (name) => cell(
+    row("clips", "cut from captions or transcripts", (name) => cell(name,
       bar(track.clips, 0, 0, track.clips, null),
       [`${whole(track.clips)} · ${long(left[name].seconds)}`, ""],
       choose(name, "all"), isNow(name) && seen("all")));
@@ -86,7 +86,7 @@
       if (!used.length) continue;
       row(step.name, step.says, (name) => {
         const sums = sumsOf(track, name);
-        if (!used.includes(name)) return el("td", { className: "unused" }, "not used");
+        if (!used.includes(name)) return el("td", { className: "unused", data: { name } }, " not used");
         const before = left[name];
         const open = sums.toScore[step.place];
         const lost = sums.dropped[step.place] - open;
@@ -100,7 +100,7 @@
         const parts = [`−${whole(lost)}`, before.clips ? `${percent(now.clips / before.clips)} stay` : ""];
         if (open) parts.push(`${whole(open)} to score`);
         if (ghost !== null) parts.push(`paper ${percent(track.paper[step.name])}`);
-        return cell(bar(now.clips, lost, open, track.clips, ghost),
+        return cell(name, bar(now.clips, lost, open, track.clips, ghost),
           [`${whole(now.clips)} · ${long(now.seconds)}`, parts.filter(Boolean).join(" · ")],
           choose(name, step.place ? "rule" : "unusable", step.place ? step.name : null),
           isNow(name) && (step.place ? seen("rule", step.name) : seen("unusable")));
@@ -109,7 +109,7 @@
     row("kept", "as configured", (name) => {
       const sums = sumsOf(track, name);
       const samples = track.samples[name];
-      return cell(bar(sums.clips, 0, 0, track.clips, null),
+      return cell(name, bar(sums.clips, 0, 0, track.clips, null),
         [`${whole(sums.clips)} · ${long(sums.seconds)}`,
           [`${percent(track.clips ? sums.clips / track.clips : NaN)} of all`,
             samples === undefined ? "" : `${count(samples)} samples written`].filter(Boolean).join(" · ")],
