@@ -60,7 +60,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )
-for command in (validate, shard, plan, follow, what_if, report, browse, check, verify, draw, install_profile):
+for command in (
+    validate,
+    shard,
+    plan,
+    follow,
+    what_if,
+    report,
+    browse,
+    check,
+    verify,
+    draw,
+    install_profile,
+):
     register(app, command)
 app.add_typer(models)
 app.add_typer(cache)

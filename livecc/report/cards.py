@@ -140,10 +140,7 @@ def shard_cards(
     scores = {stage: Path(files.scores(stage.name)) for stage in track.stages}
     columns = read_columns(Path(files.clips), scores, track.gates, (*CLIP, "reason", "query"))
     chosen = columns.clips.take(rows).to_pylist()
-    values = {
-        name: column.take(rows).to_pylist()
-        for name, column in columns.values.items()
-    }
+    values = {name: column.take(rows).to_pylist() for name, column in columns.values.items()}
     # Where a file ends says nothing of its clip; the rule does.
     shown = {
         name
@@ -170,9 +167,7 @@ def shard_cards(
                 if name in shown and column[place] is not None
             },
             "no_score": {
-                name: _short(column[place])
-                for name, column in reasons.items()
-                if column[place]
+                name: _short(column[place]) for name, column in reasons.items() if column[place]
             },
             "query": _short(query, 2_000),
             **texts.get(clip["clip"], _NO_TEXT),

@@ -117,7 +117,9 @@ def _plain(columns: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: columns[name] for name in names if name in columns}
 
 
-def _scored_shards(run: ReportedRun, track: ReportedTrack) -> tuple[list[str], list[str], list[int]]:
+def _scored_shards(
+    run: ReportedRun, track: ReportedTrack
+) -> tuple[list[str], list[str], list[int]]:
     """(shards with all their tables, the others, clips of the first)."""
     import pyarrow.parquet
 
@@ -184,10 +186,7 @@ def _read_part(
         values.setdefault(name, _one_array(table[name]))
     return _Part(
         values=values,
-        states={
-            stage.name: _states(track, stage, columns)[rows]
-            for stage in track.stages
-        },
+        states={stage.name: _states(track, stage, columns)[rows] for stage in track.stages},
         seconds=pc.subtract(table["end"], table["start"]).to_numpy(),
         videos=order + first_video,
         categories=names,

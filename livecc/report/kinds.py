@@ -54,9 +54,7 @@ def _numbers(column: Any) -> Any:
 
 def _configured(values: RuleValues, names: Iterable[str]) -> list[float]:
     names = list(names)
-    return [
-        float(bounds[name]) for bounds in values.bounds for name in names if name in bounds
-    ]
+    return [float(bounds[name]) for bounds in values.bounds for name in names if name in bounds]
 
 
 def _band(values: RuleValues) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def _upright(frame: Any) -> Any:
 
 
 def proxy(span: Span) -> bytes:
-    """The span with its sound as a small MP4 (H.264, AAC). Raises VideoError if it has no frames."""
+    """The span with its sound as a small MP4 (H.264, AAC). Raises VideoError without frames."""
     import av
 
     check_file(span.path, VideoError, "a video file")

@@ -23,7 +23,7 @@ _LARGEST = 2**31 - 2
 def pack_numbers(values: Any, bounds: Iterable[float] = ()) -> dict[str, Any]:
     """Floats (numpy float64 [n], NaN where missing) as a JSON object that `columns.js` unpacks.
 
-    `bounds`: thresholds that the values are compared with, in addition to the multiples of 1 / GRID.
+    `bounds`: thresholds that the values are compared with, besides the multiples of 1 / GRID.
     """
     import numpy as np
 

@@ -103,7 +103,7 @@ def script_json(value: Any) -> str:
 
 
 def _policy(scripts: Iterable[str], style: str, *, served: bool, media_folder: bool) -> str:
-    """The content security policy: only these scripts run, and nothing is fetched from elsewhere."""
+    """The content security policy: only these scripts run, and no request leaves."""
     own = "'self'" if served else ""
     sources = {
         "default-src": "'none'",

@@ -52,9 +52,7 @@ class _Reasons:
         return ordered[:_SHOWN_REASONS]
 
 
-def problems(
-    run: ReportedRun, clips: TrackClips, summary: Mapping[str, Any]
-) -> dict[str, Any]:
+def problems(run: ReportedRun, clips: TrackClips, summary: Mapping[str, Any]) -> dict[str, Any]:
     """The problems of a track; `summary` is its part of the summary, or empty."""
     track = clips.track
     told = summary.get("input", {})
@@ -81,7 +79,9 @@ def _unused(run: ReportedRun, track: ReportedTrack) -> _Reasons:
             continue
         for row in _not_ok(path, ["line", "video", "status", "reason"]):
             video = f" ({row['video']})" if row["video"] else ""
-            text = row["reason"] if row["status"] == "failed" else f"{row['status']}: other category"
+            text = (
+                row["reason"] if row["status"] == "failed" else f"{row['status']}: other category"
+            )
             reasons.add(text, f"{shard}, line {row['line']}{video}")
     return reasons
 

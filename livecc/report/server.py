@@ -109,7 +109,7 @@ class Pages:
         return numbers[:_MOST_FOUND]
 
     def file(self, number: str, clip: str) -> Path:
-        """The video file of a clip; raises LookupError if it must not be opened, or is not there."""
+        """The video file of a clip; raises LookupError if it must not, or cannot, be opened."""
         span = self._span(number, clip)
         return span.path
 
@@ -232,13 +232,13 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "livecc"
     sys_version = ""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
+    def do_GET(self) -> None:
         self._answer(with_body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the address, with its token, is nobody's business."""
 
     def _answer(self, *, with_body: bool) -> None:
@@ -262,9 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise LookupError("no such page")
         return names, parse_qs(parts.query)
 
-    def _found(
-        self, names: list[str], query: dict[str, list[str]], *, with_body: bool
-    ) -> None:
+    def _found(self, names: list[str], query: dict[str, list[str]], *, with_body: bool) -> None:
         first = (query.get("n") or query.get("text") or [""])[0]
         match names:
             case [""]:
@@ -287,9 +285,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise LookupError("no such page")
         self._send(HTTPStatus.OK, kind, body, with_body=with_body)
 
-    def _send(
-        self, status: HTTPStatus, kind: str, body: bytes, *, with_body: bool
-    ) -> None:
+    def _send(self, status: HTTPStatus, kind: str, body: bytes, *, with_body: bool) -> None:
         self._head(status, kind, len(body))
         if with_body:
             self.wfile.write(body)
@@ -332,7 +328,9 @@ class _Handler(BaseHTTPRequestHandler):
         begin, end = part
         if begin >= end or begin >= size:
             self._head(
-                HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, kind, 0,
+                HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+                kind,
+                0,
                 ("Content-Range", f"bytes */{size}"),
             )
             return False

@@ -26,7 +26,11 @@ def browser() -> Iterator[Any]:
         launched = playwright.chromium.launch(
             executable_path=program,
             # Tests may run as root, and in containers with little shared memory.
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"],
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--autoplay-policy=no-user-gesture-required",
+            ],
         )
         yield launched
         launched.close()
@@ -46,7 +50,11 @@ def opened(browser: Any) -> Iterator[Any]:
         page.on("request", lambda request: _only_local(request.url, faults))
         page.on(
             "console",
-            lambda told: faults.append(f"console: {told.text} {told.location.get('url')}") if told.type == "error" else None,
+            lambda told: (
+                faults.append(f"console: {told.text} {told.location.get('url')}")
+                if told.type == "error"
+                else None
+            ),
         )
         address = path if isinstance(path, str) else path.as_uri()
         page.goto(address)

@@ -24,8 +24,8 @@ DECIDED = """(settings) => settings.map(({thresholds, on_unscored}) => {
   const decided = livecc.decide.decide(track, chosen, new Map(), null);
   const sums = livecc.decide.totals(track, decided);
   return {by: [...decided.droppedBy], unscored: [...decided.unscored], kept: sums.clips,
-    videos: sums.videos, seconds: sums.seconds, toScore: [...sums.toScore], failed: [...sums.failed],
-    outside: [...sums.outside], absent: [...sums.absent]};
+    videos: sums.videos, seconds: sums.seconds, toScore: [...sums.toScore],
+    failed: [...sums.failed], outside: [...sums.outside], absent: [...sums.absent]};
 })"""
 
 
@@ -56,8 +56,15 @@ def test_the_page_keeps_what_the_what_if_keeps(tmp_path: Path, track: str, opene
     for number, (told, found) in enumerate(zip(many, page.evaluate(DECIDED, many), strict=True)):
         thresholds = {**told["thresholds"], ON_UNSCORED: told["on_unscored"]}
         question = Question(
-            run.layout, track, "default", SHARDS, stages, gates_of(stages, gates), gates,
-            thresholds, thresholds,
+            run.layout,
+            track,
+            "default",
+            SHARDS,
+            stages,
+            gates_of(stages, gates),
+            gates,
+            thresholds,
+            thresholds,
         )
         shards = shards or [question.columns(shard) for shard in SHARDS]
         by: list[str | None] = []

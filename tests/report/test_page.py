@@ -83,7 +83,8 @@ def test_a_bar_of_the_funnel_and_a_search_filter_the_clips(results: Path, opened
     wait(page, "() => document.querySelector('#looking').value === 'rule language'")
     wait(
         page,
-        "() => [...document.querySelectorAll('.card .verdict b')].every((b) => b.textContent === 'language')",
+        "() => [...document.querySelectorAll('.card .verdict b')]"
+        ".every((b) => b.textContent === 'language')",
     )
     assert page.locator(".card").count() == in_page(
         page,
@@ -184,19 +185,25 @@ def test_a_clip_plays_with_its_words_in_time(results: Path, opened: Any, tmp_pat
     playing = [card for card in cards if card["plays"]]
     assert 2 <= len(playing) <= 4
     card = playing[0]
-    page.evaluate("(n) => livecc.player.show(livecc.state.track.cards.find((c) => c.n === n))", card["n"])
+    page.evaluate(
+        "(n) => livecc.player.show(livecc.state.track.cards.find((c) => c.n === n))", card["n"]
+    )
     wait(page, "() => document.querySelector('#player-video').currentTime > 0.3")
     page.evaluate("document.querySelector('#player-video').pause()")
     first = int(card["id"].split("#")[1].split("-")[0])
     # As write_shard makes them: word n begins at second n of its video.
     assert len(card["words"]) == WORDS_PER_CLIP
     for seconds in (0.2, 2.5, 4.2):
-        page.evaluate("(t) => { document.querySelector('#player-video').currentTime = t; }", seconds)
-        said = sum(first + n <= card["video_start"] + seconds for n in range(WORDS_PER_CLIP))
-        wait(page, "(said) => document.querySelectorAll('.word.said').length === said", arg=said
+        page.evaluate(
+            "(t) => { document.querySelector('#player-video').currentTime = t; }", seconds
         )
+        said = sum(first + n <= card["video_start"] + seconds for n in range(WORDS_PER_CLIP))
+        wait(page, "(said) => document.querySelectorAll('.word.said').length === said", arg=said)
         frame = int(seconds * 2)
-        wait(page, "(n) => document.querySelectorAll('#player-ticks i')[n].className === 'now'", arg=frame
+        wait(
+            page,
+            "(n) => document.querySelectorAll('#player-ticks i')[n].className === 'now'",
+            arg=frame,
         )
     # The copy has sound and a picture, as long as the clip.
     length = page.evaluate("document.querySelector('#player-video').duration")
@@ -211,8 +218,12 @@ def test_links_play_the_files_beside_the_page(results: Path, opened: Any, tmp_pa
     run = run_of_track(results, "pretrain", SELECTIONS, videos=videos)
     page = opened(page_of(run, media="links", pictured=0))
     card = next(card for card in in_page(page, "state.track.cards") if card["video"] == "a 1.mp4")
-    page.evaluate("(n) => livecc.player.show(livecc.state.track.cards.find((c) => c.n === n))", card["n"])
-    wait(page, "(start) => document.querySelector('#player-video').currentTime >= start",
+    page.evaluate(
+        "(n) => livecc.player.show(livecc.state.track.cards.find((c) => c.n === n))", card["n"]
+    )
+    wait(
+        page,
+        "(start) => document.querySelector('#player-video').currentTime >= start",
         arg=card["video_start"],
     )
 
@@ -279,7 +290,9 @@ def test_hostile_texts_do_nothing(tmp_path: Path, opened: Any) -> None:
     assert page.locator("#problems").inner_text().count("window.hit=1") >= 1
     assert page.locator("#problems img, .card svg, main script").count() == 0
     # Not even if somebody finds a way to add markup: the policy runs nothing of it.
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<i onclick=\"window.hit=1\"></i>')")
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<i onclick=\"window.hit=1\"></i>')"
+    )
     page.evaluate("document.querySelector('body > i').click()")
     assert page.evaluate("window.hit") is None
     page.faults.clear()  # the policy says in the console what it refused

@@ -150,7 +150,12 @@ def test_the_page_shows_and_finds_all_clips(served: tuple[str, Path], opened: An
         card["n"],
     )
     for _ in range(100):
-        if page.evaluate("document.querySelector('#player-video').currentTime") > card["video_start"]:
+        if (
+            page.evaluate("document.querySelector('#player-video').currentTime")
+            > card["video_start"]
+        ):
             break
         page.wait_for_timeout(100)
-    assert page.evaluate("document.querySelector('#player-video').currentTime") > card["video_start"]
+    assert (
+        page.evaluate("document.querySelector('#player-video').currentTime") > card["video_start"]
+    )

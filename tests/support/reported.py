@@ -39,7 +39,9 @@ def run_of_track(
     return ReportedRun(Layout(str(results)), "default", catalogue, (told,), {})
 
 
-def write_results(results: Path, track: str, rng: np.random.Generator, shards: Sequence[str]) -> None:
+def write_results(
+    results: Path, track: str, rng: np.random.Generator, shards: Sequence[str]
+) -> None:
     """Random results of a track (tests.support.random_results), with its list of shards."""
     for shard in shards:
         write_shard(results, track, shard, rng)
