@@ -29,7 +29,9 @@ MOST_CLIPS = 1_000_000
 _MOST_CATEGORIES = 60
 # What a clip has of a stage's score.
 SCORED, FAILED, TO_SCORE, OUTSIDE, ABSENT = range(5)
-_MORE = ("start", "end", "video_end")
+_MORE = ("clip", "start", "end", "video_end")
+#: The key of a selection that keeps only its best clips: `keep` of them `by` a column, `per` label.
+TOP = "top"
 # Quotes within a title are escaped, so this begins the words.
 _HEAD_END = re.compile(rb',"(?:unspaced|words|status)":')
 
@@ -169,7 +171,8 @@ def _read_part(
 
     files = run.layout.shard(track.name, shard)
     scores = {stage: Path(files.scores(stage.name)) for stage in track.stages}
-    columns = read_columns(Path(files.clips), scores, track.gates, _MORE)
+    ranking = _ranking(track)
+    columns = read_columns(Path(files.clips), scores, track.gates, (*_MORE, *ranking))
     chosen = pyarrow.array(rows)
     table = columns.clips.take(chosen)
     videos = table["video"].combine_chunks().dictionary_encode()
@@ -182,7 +185,7 @@ def _read_part(
     order = videos.indices.to_numpy(zero_copy_only=False)
     values = {name: _one_array(values.take(chosen)) for name, values in columns.values.items()}
     values["status"] = _one_array(table["status"])
-    for name in _MORE:
+    for name in (*_MORE, *(name for name in ranking if name in table.column_names)):
         values.setdefault(name, _one_array(table[name]))
     return _Part(
         values=values,
@@ -193,6 +196,14 @@ def _read_part(
         category=of_video[order] if len(of_video) else np.zeros(0, np.int32),
         places=np.stack([np.full(len(rows), number), rows], axis=1).astype(np.int32),
         next_video=first_video + len(videos.dictionary),
+    )
+
+
+def _ranking(track: ReportedTrack) -> list[str]:
+    """The columns by which selections rank and group clips."""
+    tops = [selection.get(TOP) or {} for selection in track.selections.values()]
+    return list(
+        dict.fromkeys(name for top in tops for name in (top.get("by"), top.get("per")) if name)
     )
 
 
@@ -208,7 +219,7 @@ def _empty_part(track: ReportedTrack) -> _Part:
     from livecc.formats.tables import arrow_schema
 
     fields = rule_columns_of(track.stages) | {"status": "string"}
-    fields |= dict.fromkeys(_MORE, "float64")
+    fields |= dict.fromkeys((*_MORE, *_ranking(track)), "float64") | {"clip": "string"}
     values = {one.name: pyarrow.array([], one.type) for one in arrow_schema(fields)}
     none = np.zeros(0, np.int32)
     states = {stage.name: none for stage in track.stages}
@@ -310,10 +321,46 @@ def page_columns(clips: TrackClips) -> dict[str, Any]:
         "category": pack_codes(clips.categories),
         "states": {name: pack_codes(codes) for name, codes in clips.states.items()},
         "rules": told,
+        **_page_ranking(clips),
         "selections": {
             name: _without_null(selection) for name, selection in clips.track.selections.items()
         },
     }
+
+
+def _page_ranking(clips: TrackClips) -> dict[str, Any]:
+    """What ranks clips, for selections with `top`: values, groups, and the order of their ids."""
+    import numpy as np
+
+    tops = [selection.get(TOP) or {} for selection in clips.track.selections.values()]
+    by = {top["by"] for top in tops if "by" in top}
+    if not by:
+        return {}
+    values = clips.columns.values
+    ids = np.array(values["clip"].to_pylist(), object)
+    # A clip that is in two shards has one place.
+    _, order = np.unique(ids, return_inverse=True)
+    return {
+        "ranks": {
+            "order": pack_codes(order),
+            "by": {
+                name: pack_numbers(
+                    values[name].cast("float64").to_numpy(zero_copy_only=False), exact=True
+                )
+                for name in sorted(by)
+            },
+            "per": {
+                name: pack_codes(np.unique(_texts(values[name]), return_inverse=True)[1])
+                for name in sorted({top["per"] for top in tops if top.get("per")})
+            },
+        }
+    }
+
+
+def _texts(column: Any) -> Any:
+    import numpy as np
+
+    return np.array([text or "" for text in column.to_pylist()], object)
 
 
 def _without_null(selection: Any) -> dict[str, Any]:

@@ -43,7 +43,21 @@ class RuleValues:
 def packed(values: RuleValues) -> dict[str, Any]:
     """The kind's name in the page, and its columns."""
     make = _KINDS.get(values.rule.kind, _fixed)
-    return make(values)
+    told = make(values)
+    if getattr(values.rule, "may_be_unknown", False):
+        # A score that is there may lack the value; `on_unknown` decides about such clips.
+        told["unknown"] = pack_mask(_unknown(values))
+    return told
+
+
+def _unknown(values: RuleValues) -> Any:
+    """n booleans: the clips that lack one of the values."""
+    import numpy as np
+
+    missing = [
+        ~column.is_valid().to_numpy(zero_copy_only=False) for column in values.columns.values()
+    ]
+    return np.logical_or.reduce(missing)
 
 
 def _numbers(column: Any) -> Any:

@@ -20,10 +20,13 @@ _SCALES = (1, 10, 100, 1_000, GRID)
 _LARGEST = 2**31 - 2
 
 
-def pack_numbers(values: Any, bounds: Iterable[float] = ()) -> dict[str, Any]:
+def pack_numbers(
+    values: Any, bounds: Iterable[float] = (), *, exact: bool = False
+) -> dict[str, Any]:
     """Floats (numpy float64 [n], NaN where missing) as a JSON object that `columns.js` unpacks.
 
     `bounds`: thresholds that the values are compared with, besides the multiples of 1 / GRID.
+    `exact`: whether values are compared with each other, too.
     """
     import numpy as np
 
@@ -36,7 +39,7 @@ def pack_numbers(values: Any, bounds: Iterable[float] = ()) -> dict[str, Any]:
             if (np.rint(known * scale) / scale == known).all():
                 return _pack_integers(np.rint(values * scale), scale, 1)
         else:
-            if all(is_on_grid(bound) for bound in bounds):
+            if not exact and all(is_on_grid(bound) for bound in bounds):
                 return _pack_integers(_halves(values), GRID, 2)
     elif not len(known) and np.isnan(values).all():
         return _pack_integers(values, 1, 1)

@@ -16,6 +16,10 @@
     const by = decided.droppedBy[n];
     if (by < 0) return { part: "kept", says: "kept", why: "" };
     if (by === 0) return { part: "other", says: "unusable", why: (card && card.reason) || "" };
+    if (by > track.rules.length) {
+      const { top } = state.chosen;
+      return { part: "other", says: "top", why: `below the best ${count(top.keep)} by ${top.by}` };
+    }
     const rule = track.rules[by - 1];
     if (decided.unscored[n]) {
       if (livecc.decide.waits(track, decided, n)) {
@@ -31,6 +35,7 @@
   function why(rule, n) {
     const bounds = state.chosen.rules[rule.name] || {};
     const value = rule.value ? rule.value[n] : NaN;
+    if (rule.unknown && rule.unknown[n]) return "unknown";
     if (rule.kind === "band") {
       if (Number.isNaN(value)) return `${rule.name} is not a number`;
       if (bounds.min !== undefined && value < bounds.min) return `${score(value)} < ${score(bounds.min)}`;
@@ -62,7 +67,8 @@
 
   function wanted() {
     const { decided, baseDecided, looking, track } = state;
-    const place = track.rules.findIndex((rule) => rule.name === looking.rule) + 1;
+    const place = looking.rule === "top" ? track.rules.length + 1
+      : track.rules.findIndex((rule) => rule.name === looking.rule) + 1;
     const by = decided.droppedBy;
     return {
       all: () => true,
@@ -214,7 +220,7 @@
       option("all", null, "all clips"),
       option("kept", null, "kept"),
       el("optgroup", { label: "dropped by" }, used.map((rule) => option("rule", rule.name, rule.name)),
-        option("unusable", null, "unusable")),
+        state.chosen.top ? option("rule", "top", "top") : [], option("unusable", null, "unusable")),
       el("optgroup", { label: "nearest to a threshold of" },
         used.filter((rule) => rule.value).map((rule) => option("near", rule.name, rule.name))),
       el("optgroup", { label: "other thresholds" }, option("enters", null, "clips that enter"),

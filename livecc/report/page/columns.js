@@ -56,6 +56,7 @@
       const read = { ...rule };
       if (rule.value) read.value = await numbers(rule.value, n);
       if (rule.label) read.label = await codes(rule.label, n);
+      if (rule.unknown) read.unknown = await mask(rule.unknown, n);
       if (rule.masks) {
         read.masks = {};
         for (const name of Object.keys(rule.masks)) {
@@ -66,10 +67,16 @@
     }
     const states = {};
     for (const name of Object.keys(packed.states)) states[name] = await codes(packed.states[name], n);
+    let ranks = null;
+    if (packed.ranks) {
+      ranks = { order: await codes(packed.ranks.order, n), by: {}, per: {} };
+      for (const name of Object.keys(packed.ranks.by)) ranks.by[name] = await numbers(packed.ranks.by[name], n);
+      for (const name of Object.keys(packed.ranks.per)) ranks.per[name] = await codes(packed.ranks.per[name], n);
+    }
     const videos = await codes(packed.video_steps, n);
     for (let k = 1; k < n; k++) videos[k] += videos[k - 1];
     return {
-      ...packed, rules, states, videos,
+      ...packed, rules, states, videos, ranks,
       ok: await codes(packed.ok, n),
       seconds: await numbers(packed.seconds, n),
       category: await codes(packed.category, n),

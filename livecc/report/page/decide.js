@@ -6,7 +6,7 @@
   const SCORED = 0, FAILED = 1, TO_SCORE = 2, OUTSIDE = 3, ABSENT = 4;
   const NO_CLIP = 0, KEPT = -1;
 
-  /** The thresholds of a selection: {on_unscored, rules: {name: bounds}}. */
+  /** The thresholds of a selection: {on_unscored, on_unknown, top, rules: {name: bounds}}. */
   function settings(track, name) {
     const configured = track.selections[name];
     const rules = {};
@@ -16,7 +16,12 @@
       rules[rule.name] = rule.kind === "fixed"
         ? { of: name, configured: bounds } : JSON.parse(JSON.stringify(bounds));
     }
-    return { on_unscored: configured.on_unscored || "drop", rules };
+    return {
+      on_unscored: configured.on_unscored || "drop",
+      on_unknown: configured.on_unknown || "drop",
+      top: track.ranks && configured.top ? { per: null, ...configured.top } : null,
+      rules,
+    };
   }
 
   function passes(track, rule, bounds) {
@@ -49,9 +54,11 @@
       }
       const state = rule.of_score && rule.stage ? track.states[rule.stage] : null;
       const keeps = chosen.on_unscored === "keep" && rule.may_keep_unscored;
+      const lenient = chosen.on_unknown === "keep" && rule.unknown ? rule.unknown : null;
       const number = place + 1;
       for (let k = 0; k < n; k++) {
         const scored = state === null || state[k] === SCORED;
+        if (lenient !== null && scored && lenient[k]) continue;
         if (inside[k] && (scored || !keeps)) {
           // A kind may let in what has no value; the workflow counts it as unscored all the same.
           if (!scored && droppedBy[k] === KEPT) unscored[k] = 1;
@@ -65,7 +72,39 @@
         }
       }
     });
+    if (chosen.top) cut(track, chosen.top, droppedBy);
     return { droppedBy, unscored, fails, alone };
+  }
+
+  /**
+   * Of the clips that pass all rules, keep the `top.keep` best by a column, of each `top.per`: with
+   * the same value, those whose ids come first. The others, and those without a value, are dropped
+   * by what comes behind the rules.
+   */
+  function cut(track, top, droppedBy) {
+    const { order } = track.ranks;
+    const value = track.ranks.by[top.by];
+    const group = top.per ? track.ranks.per[top.per] : null;
+    // Of a sample, as large a part as of all.
+    const keep = Math.round(top.keep * (track.total ? track.clips / track.total : 1));
+    const groups = new Map();
+    for (let k = 0; k < droppedBy.length; k++) {
+      if (droppedBy[k] !== KEPT) continue;
+      if (!(value[k] === value[k])) { droppedBy[k] = track.rules.length + 1; continue; }
+      const name = group === null ? 0 : group[k];
+      if (!groups.has(name)) groups.set(name, []);
+      groups.get(name).push(k);
+    }
+    for (const members of groups.values()) {
+      if (members.length <= keep) continue;
+      members.sort((a, b) => value[b] - value[a] || order[a] - order[b]);
+      let places = 0, last = -1;
+      for (const k of members) {
+        // A clip that is in two shards counts once.
+        if (order[k] !== last) { places++; last = order[k]; }
+        if (places > keep) droppedBy[k] = track.rules.length + 1;
+      }
+    }
   }
 
   /**
@@ -75,7 +114,7 @@
    */
   function totals(track, decided) {
     const n = track.clips;
-    const count = track.rules.length + 1;
+    const count = track.rules.length + 2;
     const zero = () => new Float64Array(count);
     const sums = {
       clips: 0, seconds: 0, videos: 0, all: n, allSeconds: 0,
@@ -121,7 +160,7 @@
   /** Whether a clip without a score waits for one: it is neither kept nor dropped. */
   function waits(track, decided, k) {
     const by = decided.droppedBy[k];
-    if (by <= 0 || !decided.unscored[k]) return false;
+    if (by <= 0 || by > track.rules.length || !decided.unscored[k]) return false;
     const stage = track.rules[by - 1].stage;
     return stage !== null && track.states[stage][k] === TO_SCORE;
   }

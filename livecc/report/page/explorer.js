@@ -260,6 +260,16 @@
     document.getElementById("live-note").textContent = told.join("; ");
     document.getElementById("explorer-reset").disabled = !state.changed;
     document.getElementById("on-unscored").value = state.chosen.on_unscored;
+    const unknown = document.getElementById("on-unknown");
+    unknown.value = state.chosen.on_unknown;
+    unknown.closest("label").hidden = !track.rules.some((rule) => rule.unknown);
+    const { top } = state.chosen;
+    const keep = document.getElementById("top-keep");
+    keep.closest("label").hidden = !top;
+    if (top) {
+      keep.value = top.keep;
+      document.getElementById("top-by").textContent = `by ${top.by}${top.per ? ` of each ${top.per}` : ""}`;
+    }
     drawCategories();
   }
 
@@ -321,8 +331,14 @@
       }
       lines.push(`      ${rule.name}: ${yamlValue(livecc.kinds.of[rule.kind].bounds(bounds))}`);
     }
+    if (chosen.top) lines.push(`      top: ${yamlValue(topBounds(chosen.top))}`);
     lines.push(`      on_unscored: ${chosen.on_unscored}`);
+    if (track.rules.some((rule) => rule.unknown)) lines.push(`      on_unknown: ${chosen.on_unknown}`);
     return lines.join("\n");
+  }
+
+  function topBounds(top) {
+    return livecc.kinds.of.band.bounds(top);
   }
 
   function quoted(text) {
@@ -347,7 +363,10 @@
       }
       if (!Object.keys(bounds).length && !before) told.push(`${rule.name}.min=none`);
     }
-    if (chosen.on_unscored !== base.on_unscored) told.push(`on_unscored=${chosen.on_unscored}`);
+    if (chosen.top && chosen.top.keep !== base.top.keep) told.push(`top.keep=${chosen.top.keep}`);
+    for (const key of ["on_unscored", "on_unknown"]) {
+      if (chosen[key] !== base[key]) told.push(`${key}=${chosen[key]}`);
+    }
     return told;
   }
 
@@ -379,7 +398,14 @@
     state.listen(draw);
     document.getElementById("explorer-reset").addEventListener("click", () => state.reset());
     const unscored = document.getElementById("on-unscored");
-    unscored.addEventListener("change", () => state.changeUnscored(unscored.value));
+    unscored.addEventListener("change", () => state.changeOther("on_unscored", unscored.value));
+    const unknown = document.getElementById("on-unknown");
+    unknown.addEventListener("change", () => state.changeOther("on_unknown", unknown.value));
+    const keep = document.getElementById("top-keep");
+    keep.addEventListener("change", () => {
+      const number = Math.max(1, Math.round(Number(keep.value)) || 1);
+      state.changeOther("top", { ...state.chosen.top, keep: number });
+    });
     for (const button of document.querySelectorAll("[data-copies]")) {
       button.addEventListener("click", async () => {
         const text = document.getElementById(button.dataset.copies).textContent;

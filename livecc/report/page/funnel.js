@@ -79,10 +79,12 @@
       [`${whole(track.clips)} · ${long(left[name].seconds)}`, ""],
       choose(name, "all"), isNow(name) && seen("all")));
     const steps = [{ name: "clip", says: "unusable clip", place: 0 },
-      ...track.rules.map((rule, n) => ({ ...rule, place: n + 1 }))];
+      ...track.rules.map((rule, n) => ({ ...rule, place: n + 1 })),
+      { name: "top", says: "below the best of the selection", place: track.rules.length + 1 }];
     for (const step of steps) {
       const used = names.filter((name) => step.place === 0
-        ? sumsOf(track, name).dropped[0] : sumsOf(track, name).chosen.rules[step.name]);
+        ? sumsOf(track, name).dropped[0] : step.name === "top" ? sumsOf(track, name).chosen.top
+          : sumsOf(track, name).chosen.rules[step.name]);
       if (!used.length) continue;
       row(step.name, step.says, (name) => {
         const sums = sumsOf(track, name);

@@ -43,7 +43,7 @@
     reset() {
       state.masks = new Map();
       if (state.selection === undefined) {
-        state.chosen = { on_unscored: "drop", rules: {} };
+        state.chosen = { on_unscored: "drop", on_unknown: "drop", top: null, rules: {} };
       } else state.chosen = livecc.decide.settings(state.track, state.selection);
       state.base = JSON.parse(JSON.stringify(state.chosen));
       state.baseDecided = livecc.decide.decide(state.track, state.base, null, null);
@@ -60,8 +60,9 @@
       decideAgain(new Set([rule]), "thresholds");
     },
 
-    changeUnscored(value) {
-      state.chosen.on_unscored = value;
+    /** Change `on_unscored`, `on_unknown` or `top`. */
+    changeOther(key, value) {
+      state.chosen[key] = value;
       decideAgain(new Set(), "thresholds");
     },
 
@@ -77,7 +78,7 @@
   };
 
   function ordered(chosen) {
-    return [chosen.on_unscored, state.track.rules.map((rule) => chosen.rules[rule.name] || null)];
+    return [chosen.on_unscored, chosen.on_unknown, chosen.top, state.track.rules.map((rule) => chosen.rules[rule.name] || null)];
   }
 
   function decideAgain(changed, what) {
