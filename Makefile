@@ -163,14 +163,14 @@ prefetch: setup wheels
 	@$(BIN)/snakemake --workflow-profile profiles/local --configfile $(CONFIG) \
 	  --cores $(CORES) fetch_models
 
-DEMO_FILE := results/demo/pretrain/default/livecc_pretrain_default_with_seeks.jsonl
+DEMO_PAGE := results/demo/report.html
 
 demo: setup
 	@touch $(VENV)/.demo-began
 	@$(BIN)/snakemake --workflow-profile profiles/demo --cores $(CORES)
 	@# Print the summary if the run had nothing to do and did not print it.
 	@[ results/demo/summary.txt -nt $(VENV)/.demo-began ] || cat results/demo/summary.txt
-	@echo "Next: open a training file, $(DEMO_FILE); then \"Your own data\" in README.md."
+	@echo "Next: open $(DEMO_PAGE) in a browser; then \"Your own data\" in README.md."
 
 test: setup-dev
 	@$(BIN)/pytest -n 2 --dist worksteal --durations=20

@@ -55,6 +55,7 @@ include: "rules/merge_samples.smk"
 include: "rules/check_samples.smk"
 include: "rules/export_samples.smk"
 include: "rules/summarize.smk"
+include: "rules/report.smk"
 include: "rules/plan.smk"
 
 
@@ -65,6 +66,7 @@ rule all:
         check_files(),
         export_files(),
         LAYOUT.summary_text,
+        report_files(),
 
 
 onstart:

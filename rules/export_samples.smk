@@ -18,9 +18,12 @@ for export in chosen_formats(config["exports"]):
             manifests=[LAYOUT.manifest("{track}", "{selection}", split) for split in SPLITS],
             # What describes other files comes after them.
             described=described_by(export),
-            settings=lambda wildcards, export=export: if_made_differently(
-                export.manifest(DISK, wildcards.track, wildcards.selection),
-                exported_with(export, wildcards),
+            settings=lambda wildcards, export=export: waiting(
+                wildcards.track,
+                lambda: if_made_differently(
+                    export.manifest(DISK, wildcards.track, wildcards.selection),
+                    exported_with(export, wildcards),
+                ),
             ),
         output:
             **export.files(LAYOUT, "{track}", "{selection}", SPLITS),

@@ -60,4 +60,4 @@ def test_clean_leaves_what_a_link_leads_to(tmp_path: Path) -> None:
 def test_the_demo_ends_with_what_to_open_next() -> None:
     command = ["make", "--dry-run", "demo", "VENV=there"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert "Next: open a training file, results/demo/" in done.stdout.splitlines()[-1]
+    assert "Next: open results/demo/report.html in a browser" in done.stdout.splitlines()[-1]

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from livecc import cli
 from livecc.commands.arguments import register
+from livecc.commands.browse import browse
 from livecc.commands.cache import cache
 from livecc.commands.check import check
 from livecc.commands.draw import draw
@@ -26,6 +27,7 @@ from livecc.commands.labels import labels
 from livecc.commands.models import models
 from livecc.commands.paper_counts import paper_counts
 from livecc.commands.plan import plan
+from livecc.commands.report import report
 from livecc.commands.sample_for_labels import sample_for_labels
 from livecc.commands.shard import shard
 from livecc.commands.show import show
@@ -40,7 +42,7 @@ class Program(TyperGroup):
 
     ORDER = (
         *("init", "ingest", "validate", "shard", "models", "plan", "follow", "what-if"),
-        *("show", "sample-for-labels", "labels", "check", "verify", "draw"),
+        *("report", "browse", "show", "sample-for-labels", "labels", "check", "verify", "draw"),
         *("paper-counts", "cache"),
     )
 
@@ -66,8 +68,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 for command in (
-    *(init, ingest, validate, shard, plan, follow, what_if, show, sample_for_labels, labels),
-    *(check, verify, draw, paper_counts, install_profile),
+    *(init, ingest, validate, shard, plan, follow, what_if, report, browse, show),
+    *(sample_for_labels, labels, check, verify, draw, paper_counts, install_profile),
 ):
     register(app, command)
 app.add_typer(models)

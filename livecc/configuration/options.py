@@ -13,7 +13,15 @@ from livecc.declaration import CachedStage, Resources, Stage
 from livecc.exports.formats import Options as ExportOptions
 from livecc.formats import splits
 from livecc.formats.video_paths import Outside
-from livecc.sections import PathText, Positive, Section, Text, option, options_of
+from livecc.sections import (
+    NotNegative,
+    PathText,
+    Positive,
+    Section,
+    Text,
+    option,
+    options_of,
+)
 from livecc.sources.options import AnyPart
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.external_scores.declaration import ExternalScore
@@ -87,6 +95,25 @@ class TrackInput(Section, rename={"from_": "from"}):
     ] = ""
 
 
+class ReportOptions(Section):
+    """The page about a run (livecc.report)."""
+
+    enabled: Annotated[bool, option("Whether a run ends with its page, report.html.")] = True
+    media: Annotated[
+        Literal["copies", "links", "none"],
+        option(
+            "Clips that the page plays: small copies inside it; links to the video files, for "
+            "looking at it on this machine; none."
+        ),
+    ] = "copies"
+    megabytes: Annotated[
+        Positive, option("Size of the page, at most; of the columns of very many clips it is more.")
+    ] = 15
+    shown: Annotated[Positive, option("Clips that the page shows with their words.")] = 240
+    pictured: Annotated[NotNegative, option("Of these, clips with six frames.")] = 160
+    played: Annotated[NotNegative, option("Of these, clips that play.")] = 40
+
+
 class General(Section):
     """The options that do not belong to a stage."""
 
@@ -120,6 +147,9 @@ class General(Section):
         ExportOptions,
         option("What is written of each selection beside its training file."),
     ] = msgspec.field(default_factory=ExportOptions)
+    report: Annotated[ReportOptions, option("The page about a run.")] = msgspec.field(
+        default_factory=ReportOptions
+    )
 
 
 def _struct(name: str, fields: Iterable[tuple[str, Any, Any]]) -> Any:

@@ -62,6 +62,16 @@ class Layout:
         return f"{self.results}/plan.json"
 
     @property
+    def report(self) -> str:
+        """The page about the run (livecc.report)."""
+        return f"{self.results}/report.html"
+
+    @property
+    def report_settings(self) -> str:
+        """The settings that the page was made with."""
+        return f"{self.results}/report.json"
+
+    @property
     def cache(self) -> str:
         """The default location of the score cache."""
         return f"{self.results}/cache"

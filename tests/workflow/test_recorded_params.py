@@ -53,6 +53,7 @@ ALLOWED: tuple[Allowed, ...] = (
         "export_parquet", "job", "a new job, which copies the samples and reads their decisions"
     ),
     Allowed("export_card", "job", "a new job, which takes seconds"),
+    Allowed("report", "job", "the page about a run is new; making it runs no model"),
 )
 
 

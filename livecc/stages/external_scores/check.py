@@ -21,7 +21,8 @@ from livecc.thresholds.sets import LENIENCE, TOP
 SECTION = "external_scores"
 #: Rules of the workflow that do not belong to a stage.
 _RULES = (
-    *("all", "fetch_model", "fetch_models", "list_shards", "summarize", "plan", "import_scores"),
+    *("all", "fetch_model", "fetch_models", "list_shards", "summarize", "report", "plan"),
+    *("import_scores", "take_videos", "copy_taken_lines"),
 )
 #: Other reserved names, used next to those of rules and columns.
 _WORDS = (*LENIENCE, TOP, "key", "score", "text", "duplicates", SECTION)
