@@ -44,7 +44,7 @@ def video_with_captions(
             faults.append(str(error))
             continue
         # The best one is no better than another if nobody speaks in it.
-        if track.lines or one is usable[-1]:
+        if track.shown or one is usable[-1]:
             video.subtitles = track.chosen(mode)
             facts.about["captions"] = one.kind or ("automatic" if track.words else None)
             facts.about["caption_language"] = language_of(one.language or track.language)

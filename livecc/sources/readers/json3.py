@@ -17,12 +17,9 @@ import orjson
 from livecc.files.json_values import parse_lenient
 from livecc.sources.readers.track import (
     MOST_WORD_MS,
-    Piece,
     Track,
+    Words,
     is_time,
-    seconds,
-    until_next,
-    words_of,
 )
 from livecc.sources.record import UnreadableError
 
@@ -30,9 +27,10 @@ from livecc.sources.record import UnreadableError
 def read(data: bytes) -> Track:
     """The captions in a json3 file. Raises UnreadableError."""
     events = _events(data)
-    pieces: list[Piece] = []
+    words = Words()
     lines: list[tuple[float, float, str]] = []
     told = False
+    add = words.add
     for event in events:
         if type(event) is not dict:
             continue
@@ -41,26 +39,23 @@ def read(data: bytes) -> Track:
             continue
         texts: list[str] = []
         for segment in segments:
-            if type(segment) is not dict:
+            try:
+                text, offset = segment["utf8"], segment.get("tOffsetMs", 0)
+            except (TypeError, KeyError, AttributeError):
                 continue
-            text, offset = segment.get("utf8"), segment.get("tOffsetMs")
             if type(text) is not str or not text:
                 continue
-            if offset is None:
-                offset = 0
-            elif is_time(offset):
+            if offset and is_time(offset):
                 told = True
-            else:
+            elif offset != 0:
                 continue
-            pieces.append((start + offset, text, not texts))
+            add(start + offset, text, not texts)
             texts.append(text)
         line = "".join(texts).replace("\n", " ").strip(" ")
         if line:
             duration = event.get("dDurationMs")
             lines.append((start, start + (duration if is_time(duration) else MOST_WORD_MS), line))
-    if told:
-        return Track(until_next(lines), words_of(pieces))
-    return Track([(seconds(start), seconds(end), text) for start, end, text in lines])
+    return Track(lines, words.finished() if told else None)
 
 
 def _events(data: bytes) -> list[Any]:

@@ -8,7 +8,7 @@ the first of such faults, or lose text behind a blank line.
 
 from __future__ import annotations
 
-from livecc.sources.readers.track import Track, decoded, seconds
+from livecc.sources.readers.track import Track, decoded
 from livecc.sources.record import UnreadableError
 
 
@@ -27,10 +27,10 @@ def read(data: bytes) -> Track:
         )
     except (pysubs2.Pysubs2Error, ValueError, IndexError) as error:
         raise UnreadableError(f"no SubRip: {error}") from None
-    lines = [
+    lines: list[tuple[float, float, str]] = [
         (
-            seconds(line.start),
-            seconds(line.end),
+            line.start,
+            line.end,
             line.text.replace("\\N", " "),
         )
         for line in captions

@@ -16,8 +16,6 @@ from livecc.sources.readers.track import (
     Piece,
     Track,
     is_time,
-    seconds,
-    until_next,
     words_of,
 )
 from livecc.sources.readers.xml_tree import local_name, parsed
@@ -100,8 +98,11 @@ def _srv1(texts: list[ElementTree.Element]) -> Track:
 
 
 def _ms(element: ElementTree.Element, name: str, unit: float = 1) -> float | None:
+    text = element.get(name, "")
+    if text.isascii() and text.isdigit() and len(text) < 12 and unit == 1:
+        return int(text)
     try:
-        value = float(element.get(name, "")) * unit
+        value = float(text) * unit
     except ValueError:
         return None
     return value if is_time(value) else None
@@ -114,6 +115,4 @@ def _add(lines: list[Line], start: float, duration: float | None, text: str) -> 
 
 
 def _track(lines: list[Line], pieces: list[Piece] | None) -> Track:
-    if pieces is not None:
-        return Track(until_next(lines), words_of(pieces))
-    return Track([(seconds(start), seconds(end), text) for start, end, text in lines])
+    return Track(lines, None if pieces is None else words_of(pieces))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from collections.abc import Iterable
+from itertools import chain, groupby, islice
+from operator import eq, gt, itemgetter
 from typing import Any
 
 from livecc.formats.unspaced import joint
@@ -18,18 +18,30 @@ MOST_WORD_MS = 1500
 Piece = tuple[float, str, bool]
 
 
-@dataclass(slots=True)
 class Track:
     """The captions of one file.
 
-    `lines`: [start, end, text] in seconds, as the file shows them, without what it repeats.
-    `words`: each word with its time, None if the file does not tell times of words. `language`: as
-    the file declares it.
+    `shown`: (start, end, text) in milliseconds of what the file shows, without what it repeats.
+    `words`: each word with its time in seconds, None if the file does not tell times of words; then
+    lines end where the next one begins, see `until_next`. `language`: as the file declares it.
     """
 
-    lines: list[Timed]
-    words: list[Timed] | None = None
-    language: str | None = None
+    def __init__(
+        self,
+        shown: list[tuple[float, float, str]],
+        words: list[Timed] | None = None,
+        language: str | None = None,
+    ) -> None:
+        self.shown = shown
+        self.words = words
+        self.language = language
+
+    @property
+    def lines(self) -> list[Timed]:
+        """[start, end, text] of each line in seconds."""
+        if self.words is not None:
+            return until_next(self.shown)
+        return [(seconds(start), seconds(end), text) for start, end, text in self.shown]
 
     def chosen(self, mode: str) -> list[Timed]:
         """What is written in a mode: in "default" words where their times are known."""
@@ -55,63 +67,81 @@ def seconds(milliseconds: float) -> float:
     return round(milliseconds / 1000, 3)
 
 
-def words_of(pieces: Sequence[Piece]) -> list[Timed]:
-    """The words that begin at the given times, in order of time, with ends.
+class Words:
+    """Words in the making: pieces of speech with their starts.
 
     A word ends where the next one begins, and at most MOST_WORD_MS after its start. Words that
     begin together, such as those of one piece, share that time evenly. A piece that does not begin
     with white space continues the word before it ("high", "-performance"), unless it begins a line
     or its script writes no spaces. What is in brackets stays together: it is a mark, no words.
     """
-    starts: list[float] = []
-    texts: list[str] = []
-    glued = True
-    for start, text, begins_line in pieces:
+
+    def __init__(self) -> None:
+        self._starts: list[float] = []
+        self._texts: list[str] = []
+        self._before = ""
+
+    def add(self, start: float, text: str, begins_line: bool) -> None:
+        """Add a piece."""
         parts = text.split()
-        if not parts:
-            glued = False
-            continue
-        if len(parts) > 1 and parts[0][0] == "[" and parts[-1][-1] == "]":
-            parts = [" ".join(parts)]
-        if (
-            not begins_line
-            and glued
-            and texts
-            and not text[0].isspace()
-            and joint(texts[-1], parts[0]) == " "
-        ):
-            texts[-1] += parts.pop(0)
-        for part in parts:
-            starts.append(start)
-            texts.append(part)
-        glued = not text[-1].isspace()
-    return _with_ends(starts, texts)
+        if len(parts) == 1 and (begins_line or text[0] == " "):
+            # As nearly all are.
+            self._starts.append(start)
+            self._texts.append(parts[0])
+        elif parts:
+            texts = self._texts
+            if len(parts) > 1 and parts[0][0] == "[" and parts[-1][-1] == "]":
+                parts = [" ".join(parts)]
+            continues = not (begins_line or text[0].isspace() or self._before[-1:].isspace())
+            if continues and texts and joint(texts[-1], parts[0]) == " ":
+                texts[-1] += parts.pop(0)
+            texts += parts
+            self._starts += [start] * len(parts)
+        self._before = text
+
+    def add_line(self, starts: list[int], texts: list[str]) -> None:
+        """Add a whole line of which each piece is one word."""
+        self._starts += starts
+        self._texts += texts
+        self._before = texts[-1]
+
+    def finished(self) -> list[Timed]:
+        """[start, end, word] in seconds, in order of time."""
+        starts, texts = self._starts, self._texts
+        if any(map(gt, starts, islice(starts, 1, None))):
+            pairs = sorted(zip(starts, texts, strict=True), key=itemgetter(0))
+            starts, texts = [start for start, _ in pairs], [text for _, text in pairs]
+        # Each start with the next one.
+        pairs_of = zip(starts, chain(islice(starts, 1, None), (math.inf,)), strict=True)
+        most = MOST_WORD_MS
+        ends = [after if after < start + most else start + most for start, after in pairs_of]
+        if any(map(eq, starts, islice(starts, 1, None))):
+            starts = list(starts)
+            _share(starts, ends)
+        return [
+            (start / 1000, end / 1000, text)
+            for start, end, text in zip(starts, ends, texts, strict=True)
+        ]
 
 
-def _with_ends(starts: list[float], texts: list[str]) -> list[Timed]:
-    if any(map(float.__gt__, map(float, starts), map(float, starts[1:]))):
-        pairs = sorted(zip(starts, texts, strict=True), key=itemgetter(0))
-        starts, texts = [start for start, _ in pairs], [text for _, text in pairs]
-    words: list[Timed] = []
-    count = len(starts)
+def words_of(pieces: Iterable[Piece]) -> list[Timed]:
+    """The words that begin at the given times, see `Words`."""
+    words = Words()
+    for start, text, begins_line in pieces:
+        words.add(start, text, begins_line)
+    return words.finished()
+
+
+def _share(starts: list[float], ends: list[float]) -> None:
+    """Divide the time of words that begin together evenly between them, to the millisecond."""
     first = 0
-    while first < count:
-        start = starts[first]
-        after = first + 1
-        while after < count and starts[after] == start:
-            after += 1
-        end = start + MOST_WORD_MS
-        if after < count and starts[after] < end:
-            end = starts[after]
-        if after == first + 1:
-            words.append((start / 1000, end / 1000, texts[first]))
-        else:
-            step = (end - start) / (after - first)
-            for index in range(first, after):
-                begin = start + (index - first) * step
-                words.append((seconds(begin), seconds(begin + step), texts[index]))
+    for _, group in groupby(list(starts)):
+        after = first + len(list(group))
+        if after > first + 1:
+            start, step = starts[first], (ends[after - 1] - starts[first]) / (after - first)
+            bounds = [round(start + step * number, 1) for number in range(after - first + 1)]
+            starts[first:after], ends[first:after] = bounds[:-1], bounds[1:]
         first = after
-    return words
 
 
 def until_next(lines: Iterable[tuple[float, float, str]]) -> list[Timed]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from livecc.sources.readers.track import MOST_WORD_MS, Track, is_time, seconds
+from livecc.sources.readers.track import MOST_WORD_MS, Track, is_time
 from livecc.sources.readers.xml_tree import local_name, parsed
 from livecc.sources.record import UnreadableError
 
@@ -24,7 +24,7 @@ def read(data: bytes) -> Track:
     if local_name(root) != "tt":
         raise UnreadableError("no TTML: its root is not tt")
     rates = _rates(root)
-    lines = []
+    lines: list[tuple[float, float, str]] = []
     for paragraph in root.iter():
         if local_name(paragraph) != "p":
             continue
@@ -37,7 +37,7 @@ def read(data: bytes) -> Track:
             end = start + (MOST_WORD_MS if duration is None else duration)
         text = " ".join("".join(_texts(paragraph)).split())
         if text:
-            lines.append((seconds(start), seconds(end), text))
+            lines.append((start, end, text))
     language = root.get("{http://www.w3.org/XML/1998/namespace}lang")
     return Track(lines, None, language or None)
 

@@ -21,17 +21,23 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from livecc.sources.readers.track import Piece, Track, decoded, seconds, until_next, words_of
+from livecc.sources.readers.track import Track, Words, decoded
 from livecc.sources.record import UnreadableError
 
 _TIME = r"(?:(\d+):)?(\d\d):(\d\d)[.,](\d\d\d)"
 _TIMING = rf"{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t][^\n]*)?"
 _CUE = re.compile(rf"^{_TIMING}\n((?:[^\n]+\n)*)", re.MULTILINE)
 _INNER_TIMING = re.compile(_TIMING)
-_STAMP = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d)\.(\d\d\d)>")
+_STAMP = re.compile(r"<((?:\d+:)?\d\d:\d\d)\.(\d\d\d)>")
+#: A cue of automatic captions as YouTube writes it: two lines.
+_YOUTUBE_CUE = re.compile(
+    r"^(\d\d:\d\d:\d\d)\.(\d\d\d) --> (\d\d:\d\d:\d\d)\.(\d\d\d)[^\n]*\n([^\n]+)\n([^\n]+)\n\n",
+    re.MULTILINE,
+)
 #: A word with its time, as YouTube writes nearly all of them.
-_STAMPED = re.compile(r"<(\d\d):(\d\d):(\d\d)\.(\d\d\d)><c>([^<]*)</c>")
+_STAMPED = re.compile(r"<(\d\d:\d\d:\d\d)\.(\d\d\d)><c> ([^< ]+)</c>")
 _CLASS = re.compile(r"</?c[^<>]*>")
 _LANGUAGE = re.compile(r"^Language: *([A-Za-z0-9_-]+) *$", re.MULTILINE)
 _SKIPPED = re.compile(r"^(NOTE|STYLE|REGION)(?:[ \t\n][^\n]*\n?)(?:[^\n]+\n)*", re.MULTILINE)
@@ -49,18 +55,17 @@ def read(data: bytes) -> Track:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.lstrip("\n").startswith("WEBVTT"):
         raise UnreadableError('no WebVTT: it does not begin with "WEBVTT"')
-    if not text.endswith("\n"):
-        text += "\n"
+    text += "\n\n"
     head = text[: max(text.find("-->"), 0)] or text[:1000]
     declared = _LANGUAGE.search(head)
     language = declared[1] if declared else None
     if _STAMP.search(text):
         return _rolling(text, language)
-    lines = []
+    lines: list[tuple[float, float, str]] = []
     for start, end, shown in _cues(text):
         line = _unescaped(" ".join(one for one in shown if one.strip()))
         if line.strip():
-            lines.append((seconds(start), seconds(end), line))
+            lines.append((start, end, line))
     return Track(lines, None, language)
 
 
@@ -99,37 +104,84 @@ def _span(found: Sequence[str | None]) -> tuple[int, int]:
     )
 
 
+@lru_cache(1 << 16)
+def _ms(clock: str) -> int:
+    """Milliseconds of "HH:MM:SS" or "MM:SS"; many words of all files share a second."""
+    *hours, minutes, secs = map(int, clock.split(":"))
+    return (sum(hours) * 3600 + minutes * 60 + secs) * 1000
+
+
+class _Screen:
+    """What automatic captions show, of which each line is said once."""
+
+    def __init__(self) -> None:
+        self.words = Words()
+        self.lines: list[tuple[float, float, str]] = []
+        # What was on the screen just before, without tags, but with entities.
+        self._before: list[str] = []
+        self._until = -_MOST_PAUSE_MS
+
+    def youtube(self, cues: Sequence[tuple[str, str, str, str, str, str]]) -> None:
+        """Show cues of two lines: the last line again, and nothing or a new line below it."""
+        for begin, ms, end, end_ms, one, two in cues:
+            start, until = _ms(begin) + int(ms), _ms(end) + int(end_ms)
+            follows = start - self._until <= _MOST_PAUSE_MS
+            if follows and self._before and one == self._before[-1]:
+                self._until = until
+                self._before = [one]
+                if not two.isspace():
+                    self._before.append(self._say(start, until, two))
+            else:
+                self.show(start, until, [one, two])
+
+    def show(self, start: int, end: int, raw: Sequence[str]) -> None:
+        """Show the lines of any cue."""
+        lines = [line for line in raw if line and not line.isspace()]
+        shown = [_without_tags(line) for line in lines]
+        again = 0
+        if start - self._until <= _MOST_PAUSE_MS:
+            again = _again(self._before, shown)
+        # What comes with times is said again.
+        timed = [number for number, line in enumerate(lines) if _STAMP.search(line)]
+        for line in lines[min([again, *timed]) :]:
+            self._say(start, end, line)
+        self._before, self._until = shown, end
+
+    def _say(self, start: int, end: int, line: str) -> str:
+        """Say a line; returns it without tags."""
+        tags = line.count("<")
+        if tags:
+            found = _STAMPED.findall(line)
+            if tags == 3 * len(found):
+                # As YouTube writes nearly all lines.
+                texts = [line[: line.index("<")], *[word for _, _, word in found]]
+                said = plain = " ".join(texts)
+                if "&" in plain:
+                    said = html.unescape(plain)
+                count, texts = len(texts), said.split()
+                if len(texts) == count:
+                    starts = [_ms(second) + int(ms) for second, ms, _ in found]
+                    self.words.add_line([start, *starts], texts)
+                    self.lines.append((start, end, said.strip(" ")))
+                    return plain
+        plain, *parts = _STAMP.split(_CLASS.sub("", line))
+        self.words.add(start, _unescaped(plain), True)
+        for second, ms, word in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            self.words.add(_ms(second) + int(ms), _unescaped(word), False)
+            plain += word
+        self.lines.append((start, end, _unescaped(plain).strip(" ")))
+        return plain
+
+
 def _rolling(text: str, language: str | None) -> Track:
-    pieces: list[Piece] = []
-    lines: list[tuple[float, float, str]] = []
-    before: list[str] = []
-    until = -_MOST_PAUSE_MS
-    for start, end, raw in _cues(text):
-        shown: list[str] = []
-        stamped = []
-        for line in raw:
-            if not line or line.isspace():
-                continue
-            if "<" in line:
-                words = _stamped(line, start)
-                if words is not None:
-                    stamped.append((len(shown), words))
-                    line = "".join([text for _, text, _ in words])
-                else:
-                    line = _unescaped(_CLASS.sub("", line))
-            elif "&" in line:
-                line = html.unescape(line)
-            shown.append(line)
-        # What was on the screen just before is not said again, unless it comes with new times.
-        again = _again(before, shown) if start - until <= _MOST_PAUSE_MS else 0
-        if stamped:
-            again = min(again, stamped[0][0])
-        timed = dict(stamped)
-        for index in range(again, len(shown)):
-            pieces += timed.get(index) or [(start, shown[index], True)]
-            lines.append((start, end, shown[index].strip(" ")))
-        before, until = shown, end
-    return Track(until_next(lines), words_of(pieces), language)
+    screen = _Screen()
+    cues = _YOUTUBE_CUE.findall(text)
+    if len(cues) == text.count("-->"):
+        screen.youtube(cues)
+    else:
+        for cue in _cues(text):
+            screen.show(*cue)
+    return Track(screen.lines, screen.words.finished(), language)
 
 
 def _again(before: list[str], shown: list[str]) -> int:
@@ -140,29 +192,8 @@ def _again(before: list[str], shown: list[str]) -> int:
     return 0
 
 
-def _stamped(line: str, start: int) -> list[Piece] | None:
-    """The words of a line with times; None if it has none."""
-    found = _STAMPED.findall(line)
-    if found and line.count("<") == 3 * len(found):
-        head = line[: line.index("<")]
-        if "&" in line:
-            head = html.unescape(head)
-            found = [(*stamp, html.unescape(word)) for *stamp, word in found]
-        pieces: list[Piece] = [(start, head, True)]
-        pieces += [
-            (((int(h) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms), word, False)
-            for h, m, s, ms, word in found
-        ]
-        return pieces
-    parts = _STAMP.split(line)
-    if len(parts) == 1:
-        return None
-    pieces = [(start, _unescaped(_CLASS.sub("", parts[0])), True)]
-    for index in range(1, len(parts), 5):
-        h, m, s, ms, word = parts[index : index + 5]
-        time = ((int(h or 0) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms)
-        pieces.append((time, _unescaped(_CLASS.sub("", word)), False))
-    return pieces
+def _without_tags(line: str) -> str:
+    return _STAMP.sub("", _CLASS.sub("", line)) if "<" in line else line
 
 
 def _unescaped(text: str) -> str:
