@@ -164,9 +164,7 @@ def configuration_class(catalogue: Catalogue, guests: Guests = ()) -> Any:
     chosen = [
         (
             name,
-            _thresholds(
-                f"{name}_selection", catalogue.track_rules(name), unscored, unknown, top
-            )
+            _thresholds(f"{name}_selection", catalogue.track_rules(name), unscored, unknown, top)
             | None,
             None,
         )

@@ -212,7 +212,6 @@ class StageJobs:
             {one: Path(path) for one, path in tables.items()},
         )
 
-
     def _lets_in_all_lines(self, shard: str, note: Coverage) -> bool:
         wanted = self._job.gate
         if covers(note.gate, wanted, LINE_RULES):

@@ -74,7 +74,9 @@ class Track:
     def clip_stages_for(self, config: Mapping[str, Any]) -> list[Stage]:
         """The stages that create its clips with this configuration."""
         return [
-            (step.on if step.on.is_on(config, self.name) else step.off) if isinstance(step, Either) else step
+            (step.on if step.on.is_on(config, self.name) else step.off)
+            if isinstance(step, Either)
+            else step
             for step in self.clip_stages
         ]
 

@@ -47,9 +47,7 @@ class Results:
             cut = Cut.from_json(read_json(path))
         output = Path(self.layout.pack(self.track, name, "0000"))
         track = TRACKS[self.track]
-        select_pack(
-            track, thresholds, {}, self.stages, self.layout, name, SHARDS, output, cut=cut
-        )
+        select_pack(track, thresholds, {}, self.stages, self.layout, name, SHARDS, output, cut=cut)
         rows = [row for shard in self.files for row in read_rows(Path(shard.decisions(name)))]
         return {row["clip"]: row for row in rows}
 

@@ -68,9 +68,7 @@ class Question:
     @property
     def ranked_by(self) -> tuple[str, ...]:
         """The columns that `cut` and `cut_before` need."""
-        return tuple(
-            name for cut in (self.cut, self.cut_before) if cut for name in cut.top.columns
-        )
+        return tuple(name for cut in (self.cut, self.cut_before) if cut for name in cut.top.columns)
 
     def _cut(self, thresholds: Mapping[str, Any]) -> Cut | None:
         top = Top.of(thresholds)

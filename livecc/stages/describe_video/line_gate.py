@@ -59,6 +59,8 @@ def lets_in_all_lines(
 ) -> bool:
     """Whether the gate `recorded` lets in every line of an input file that `wanted` does."""
     try:
-        return outside_gate(lines, recorded, mode).keys() <= outside_gate(lines, wanted, mode).keys()
+        return (
+            outside_gate(lines, recorded, mode).keys() <= outside_gate(lines, wanted, mode).keys()
+        )
     except ChangedListError:
         return False
