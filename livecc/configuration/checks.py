@@ -13,7 +13,6 @@ from typing import Any
 from livecc.configuration.messages import schema_problems
 from livecc.configuration.options import defaults, guest_engines, is_allowed, json_schema
 from livecc.configuration.resolved import (
-    active_stages,
     active_tracks,
     earlier_rules,
     models_of,
@@ -39,6 +38,7 @@ from livecc.stages.external_scores.check import (
 )
 from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule
+from livecc.thresholds.listed import list_problems
 from livecc.thresholds.sets import ON_UNKNOWN, TOP
 
 #: Types of columns that rank clips, and their names in Arrow.
@@ -151,6 +151,11 @@ def check(config: Mapping[str, Any]) -> None:
 
 def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _not_finite(config, ())
+    unreadable = list(list_problems(EXCLUDE, config[EXCLUDE]))
+    if unreadable:
+        # They are part of every selection.
+        yield from unreadable
+        return
     yield from _selection_problems(config)
     yield from _split_problems(config)
     catalogue = catalogue_of(config)
@@ -200,7 +205,12 @@ def _selection_problems(config: Mapping[str, Any]) -> Iterator[str]:
             place = f"selections.{name}.{track}"
             yield from _bound_problems(place, thresholds or {}, rules)
             if thresholds and thresholds.get(TOP):
-                stages = active_stages(config, track)
+                stages = [
+                    stage
+                    for stage in catalogue_of(config).tracks[track].score_stages
+                    # One that is on where somebody asks for its scores is asked by this.
+                    if not stage.can_be_off or config[stage.name]["enabled"] is not False
+                ]
                 yield from _top_problems(f"{place}.{TOP}", thresholds[TOP], stages)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from livecc import configuration
+from livecc.files.parquet import read_rows
 from livecc.formats.shard_input import shard_input
 from livecc.selecting.what_if.answer import answer
 from livecc.selecting.what_if.question import ask
@@ -75,7 +76,7 @@ def project(tmp_path: Path, finished: Project) -> Project:
 
 def decisions(project: Project) -> dict[str, tuple[str | None, str | None]]:
     """Video -> what dropped its only clip, and why."""
-    rows = pd.read_parquet(project.results("pretrain", "default", "decisions")).to_dict("records")
+    rows = read_rows(project.results("pretrain", "default", "decisions", "s.parquet"))
     assert len(rows) == len(VIDEOS)
     return {row["video"]: (row["rule"], row["why"]) for row in rows}
 
@@ -224,8 +225,7 @@ def ranked_project(folder: Path, shards: int, **top: Any) -> Project:
 
 
 def kept(project: Project) -> pd.DataFrame:
-    rows = pd.read_parquet(project.results("pretrain", "default", "decisions"))
-    return rows
+    return pd.read_parquet(project.results("pretrain", "default", "decisions"))
 
 
 def asked(project: Project, *settings: str) -> Any:

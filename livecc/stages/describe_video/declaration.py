@@ -10,7 +10,7 @@ from livecc.sections import ModelName, Positive, Seconds, Text, option
 from livecc.stages.identify_language.declaration import STAGE as IDENTIFY_LANGUAGE
 from livecc.stages.identify_language.declaration import models as language_models
 from livecc.thresholds.kinds import Band, Labels, Language, Rule
-from livecc.thresholds.listed import NotListed, list_problems
+from livecc.thresholds.listed import NotListed
 
 #: The section of lists that hold for every selection, and the rule that it becomes.
 EXCLUDE, EXCLUDED = "exclude", "excluded"
@@ -48,7 +48,6 @@ def models(section: Mapping[str, Any]) -> dict[str, Model]:
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[str]:
-    yield from list_problems(EXCLUDE, config[EXCLUDE])
     if config[EXCLUDE] and config[STAGE.name]["enabled"] is False:
         yield (
             f"{STAGE.name}.enabled: false, but {EXCLUDE} needs the ids that it finds; remove the "
