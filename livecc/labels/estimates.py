@@ -96,7 +96,8 @@ def share_of_good(labels: Labels, inside: BoolArray) -> Share | None:
     good = labels.good[inside]
     value = float(weights[good].sum() / weights.sum())
     effective = _effective(labels, inside, value)
-    low, high = _quantiles(value, effective, np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
+    ends = np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = _quantiles(value, effective, ends).tolist()
     # Where all labels agree, nothing speaks against all clips being so.
     low, high = (0.0 if not good.any() else low), (1.0 if good.all() else high)
     return Share(value, min(low, value), max(high, value), int(inside.sum()), effective)

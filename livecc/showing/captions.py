@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,10 @@ _MARGIN = 8
 BACKGROUND, SAID, SAYING, QUIET = (18, 18, 20), (235, 235, 235), (255, 214, 10), (140, 140, 148)
 #: A character that no font has, whose picture stands for all that a font lacks.
 _LACKING = "\U0010fffe"
+#: Fonts that many systems have; the one that Pillow brings has Latin letters without accents.
+_KNOWN_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "NotoSansCJK-Regular.ttc")
+#: A space is at least so wide, in sizes of the font.
+_LEAST_SPACE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,9 @@ class Captions:
         self, transcript: Transcript, clip: Clip, width: int, size: int, font: Path | None
     ) -> None:
         self.width = width
-        self._font = _font(font, size)
-        self._small = _font(font, max(size * 2 // 3, 10))
+        text = "".join(transcript.words[clip.first_word : clip.last_word])
+        self._font = _font(font, size, text)
+        self._small = _font(None, max(size * 2 // 3, 10), "")
         self._step = round(size * 1.35)
         self.height = LINES * self._step + round(size * 1.2) + 2 * _MARGIN
         self.height += self.height % 2
@@ -60,15 +66,7 @@ class Captions:
 
     def lacking(self) -> str:
         """The characters, each once, that the font does not have."""
-        drawn = bytes(self._font.getmask(_LACKING))
-        characters = dict.fromkeys("".join(word.text for word in self._words))
-        return "".join(
-            one
-            for one in characters
-            if not one.isspace()
-            and not unicodedata.combining(one)
-            and bytes(self._font.getmask(one)) == drawn
-        )
+        return _lacking(self._font, "".join(word.text for word in self._words))
 
     def band(self, time: float, clock: str) -> Any:
         """The band at a time of the video (seconds), as an image; `clock`: a text in its corner."""
@@ -104,7 +102,7 @@ class Captions:
     ) -> list[Placed]:
         room = self.width - 2 * _MARGIN
         to_left = _runs_to_left("".join(words))
-        space = self._font.getlength(" ")
+        space = max(self._font.getlength(" "), _LEAST_SPACE * self._font.size)
         placed: list[Placed] = []
         page = line = 0
         used = 0.0
@@ -130,12 +128,29 @@ def _runs_to_left(text: str) -> bool:
     return sum(kind in ("R", "AL") for kind in kinds) > kinds.count("L")
 
 
-def _font(path: Path | None, size: int) -> Any:
+def _font(path: Path | None, size: int, text: str) -> Any:
+    """The font of a file, or of those at hand the first that lacks fewest characters of a text."""
     from PIL import ImageFont
 
-    if path is None:
-        return ImageFont.load_default(size)
-    try:
-        return ImageFont.truetype(str(path), size)
-    except OSError as error:
-        raise LiveccError(f"--font {path}: cannot be read as a font ({error})") from None
+    if path is not None:
+        try:
+            return ImageFont.truetype(str(path), size)
+        except OSError as error:
+            raise LiveccError(f"--font {path}: cannot be read as a font ({error})") from None
+    fonts = [ImageFont.load_default(size)]
+    for name in _KNOWN_FONTS if _lacking(fonts[0], text) else ():
+        with suppress(OSError):
+            fonts.append(ImageFont.truetype(name, size))
+    return min(fonts, key=lambda font: len(_lacking(font, text)))
+
+
+def _lacking(font: Any, text: str) -> str:
+    """The characters of a text, each once, that a font does not have."""
+    drawn = bytes(font.getmask(_LACKING))
+    return "".join(
+        one
+        for one in dict.fromkeys(text)
+        if not one.isspace()
+        and not unicodedata.combining(one)
+        and bytes(font.getmask(one)) == drawn
+    )
