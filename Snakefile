@@ -6,6 +6,7 @@
 #
 # See README.md to get started and docs/architecture.md for the design.
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -13,6 +14,11 @@ min_version("9.0")
 
 # The folder of the workflow, also when another one uses it as a module.
 BASE = workflow.current_basedir.get_path_or_uri(secret_free=True)
+if "://" in BASE:
+    raise WorkflowError(
+        f"{BASE}: Snakemake reads rules from there, but not the library, scripts and defaults beside "
+        "them; clone the repository and name its Snakefile by path (docs/module.md)"
+    )
 
 
 configfile: f"{BASE}/config.yaml"

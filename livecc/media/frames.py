@@ -129,7 +129,26 @@ def decord_problem(path: Path | str) -> str | None:
             return "its picture does not begin with a key frame"
         if packet.is_discard:
             return "an edit list hides its first frames, which decord counts"
+        if _hides_frames(stream):
+            return "an edit list hides frames between others, which decord counts"
     return None
+
+
+def _hides_frames(stream: Any) -> bool:
+    """Whether an edit list hides frames of an opened stream that others follow.
+
+    Hidden frames behind all others do no harm: decord has them behind those, too.
+    """
+    # Of other containers the index lists key frames alone, if there is one; PyAV 14 has no lists.
+    if "mov" not in stream.container.format.name or not hasattr(stream, "index_entries"):
+        return False
+    hidden = False
+    for entry in stream.index_entries:
+        if entry.is_discard:
+            hidden = True
+        elif hidden:
+            return True
+    return False
 
 
 class DecordVideo:

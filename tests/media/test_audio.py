@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from livecc.media.audio import AudioError, NoAudioError, read_audio, read_audio_spans
+from livecc.media.audio import RATE, AudioError, NoAudioError, read_audio, read_audio_spans
 from tests.support.sounds import burst_times, bursts, tone, write_sound
 from tests.support.videos import write_video
 
@@ -153,3 +156,37 @@ def test_spans_are_pieces_of_the_whole(tmp_path: Path) -> None:
         np.testing.assert_array_equal(piece, whole[first:last])
     assert len(pieces[-2]) == len(whole) - 150_000
     assert len(pieces[-1]) == 0
+
+
+#: Prints the peak memory before and after a sound is read, and that of its samples, in bytes.
+_PEAK = """
+import sys
+from pathlib import Path
+from livecc.media import audio
+
+def peak():
+    # The peak that getrusage tells may be that of the process which started this one.
+    status = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in status if line.startswith("VmHWM:"))
+    return 1024 * int(line.split()[1])
+
+audio.read_audio(sys.argv[1])
+before = peak()
+print(before, audio.read_audio(sys.argv[2]).samples.nbytes, peak())
+"""
+
+
+def test_a_long_sound_is_in_memory_once(tmp_path: Path) -> None:
+    """Two hours take 461 MB so; twice would be most of what is stated for a whole transcription."""
+    noise = np.random.default_rng(0).integers(0, 256, 8000 * 10, np.uint8).tobytes()
+    for name, pieces in (("short.wav", 1), ("long.wav", 120)):
+        with wave.open(str(tmp_path / name), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(1)
+            file.setframerate(8000)
+            file.writeframes(pieces * noise)
+    command = [sys.executable, "-c", _PEAK, str(tmp_path / "short.wav"), str(tmp_path / "long.wav")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    before, samples, after = map(int, told.split())
+    assert samples == 4 * RATE * 1200
+    assert samples <= after - before < 1.3 * samples

@@ -6,7 +6,8 @@ written in many containers, then cut, moved and joined as people do it, without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -145,6 +146,52 @@ def join(target: Path, *parts: Path) -> Path:
     return target
 
 
+def edit(source: Path, target: Path, *shown: tuple[float, float]) -> Path:
+    """An MP4 file whose edit lists show these parts of it (from, to, in seconds), in this order.
+
+    As programs do that trim and paste without writing anything anew. `source` is one of `Pattern`,
+    which has an edit list of one entry for each track.
+    """
+    data = source.read_bytes()
+    target.write_bytes(_edited(data, 0, len(data), shown))
+    return target
+
+
+def _edited(data: bytes, first: int, last: int, shown: Sequence[tuple[float, float]]) -> bytes:
+    """The boxes in data[first:last] with other edit lists. What they hold lies before them."""
+    found, edits, scale = b"", b"", 0
+    boxes = [(kind, at, size) for kind, at, size in _boxes(data, first, last)]
+    for kind, at, size in boxes:
+        if kind == b"mdia":
+            (header,) = (at for kind, at, _ in _boxes(data, at + 8, at + size) if kind == b"mdhd")
+            (scale,) = struct.unpack_from(">I", data, header + 20)
+    for kind, at, size in boxes:
+        body = data[at + 8 : at + size]
+        if kind in (b"moov", b"trak"):
+            body = _edited(data, at + 8, at + size, shown)
+        elif kind == b"edts":
+            # Size, kind, version, number of entries, duration: then the first time of the track.
+            (begin,) = struct.unpack_from(">i", body, 20)
+            for start, end in shown:
+                at_start = begin + round(start * scale)
+                edits += struct.pack(">IiI", round(1000 * (end - start)), at_start, 0x10000)
+            body = _box(b"elst", struct.pack(">II", 0, len(shown)) + edits)
+        found += _box(kind, body)
+    return found
+
+
+def _boxes(data: bytes, first: int, last: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, offset, size) of the boxes in data[first:last]."""
+    while first < last:
+        (size,) = struct.unpack_from(">I", data, first)
+        yield data[first + 4 : first + 8], first, size
+        first += size
+
+
+def _box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
 # --- where a reader finds them -------------------------------------------------------------------
 
 
@@ -175,6 +222,14 @@ def _cut(name: str, start: float, **how: Any) -> Callable[[Path], Path]:
     return make
 
 
+def _edit(*shown: tuple[float, float]) -> Callable[[Path], Path]:
+    def make(path: Path) -> Path:
+        plain = Pattern().write(path.with_name(f"whole of {path.name}"))
+        return edit(plain, path, *shown)
+
+    return make
+
+
 def _join(*shifts: float, **how: Any) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
         parts = [
@@ -193,6 +248,8 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "plain.mkv": Pattern().write,
     "vp9.webm": Pattern(WEBM).write,
     "vp8.webm": Pattern(("libvpx", "libopus")).write,
+    # As a browser records: nothing says how long it is.
+    "live.webm": Pattern(WEBM, options=(("live", "1"),)).write,
     "plain.ts": Pattern().write,
     "plain.flv": Pattern().write,
     "mpeg4.avi": Pattern(("mpeg4", "libmp3lame")).write,
@@ -218,6 +275,12 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "cut_early.mp4": _cut("c.mp4", 3.4, options={"avoid_negative_ts": "make_zero"}),
     "cut.mkv": _cut("d.mp4", 3.4),
     "cut.ts": _cut("e.mp4", 3.4),
+    # Edit lists that leave out the middle, at key frames and elsewhere, show some twice, or show
+    # the end first.
+    "edited.mp4": _edit((0, 4), (8, 12)),
+    "edited_anywhere.mp4": _edit((0, 4.4), (7.6, 12)),
+    "edited_twice.mp4": _edit((0, 6), (4, 12)),
+    "edited_swapped.mp4": _edit((6, 12), (0, 6)),
     # Pieces of a recording that keep their time stamps.
     "piece.mp4": _cut("f.mp4", 4.0, keep_stamps=True),
     "piece.mkv": _cut("g.mp4", 4.0, keep_stamps=True, move=600),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,10 @@ def told_lines(videos: Path, count: int) -> list[dict[str, Any]]:
     return lines
 
 
-def spoken_lines(videos: Path) -> list[dict[str, Any]]:
+def spoken_lines(videos: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     """Records of the demo's videos, to be transcribed."""
     lines = []
-    for name in SPEAKING:
+    for name in names:
         shutil.copy(REPOSITORY / "demo" / "media" / f"{name}.mp4", videos)
         lines.append({"video": f"{name}.mp4", "title": name, "category": "Sports"})
     return lines
@@ -88,9 +89,18 @@ def random_active_speaker(folder: Path) -> None:
 
 
 def make_both_tracks(
-    folder: Path, tiny_lm: Path, face_detector: Path, whisper: Path | None = None
+    folder: Path,
+    tiny_lm: Path,
+    face_detector: Path,
+    whisper: Path | None = None,
+    *,
+    speaking: Sequence[str] = SPEAKING,
+    n_captions: int = 12,
 ) -> Project:
-    """One shard a track; with `whisper`, the SFT track is transcribed, else it brings its words."""
+    """One shard a track; with `whisper`, the SFT track is transcribed, else it brings its words.
+
+    `speaking`: the videos to be transcribed. `n_captions`: videos of the pre-training track.
+    """
     project = Project(folder)
     videos = folder / "videos"
     videos.mkdir(parents=True)
@@ -98,8 +108,9 @@ def make_both_tracks(
     models.mkdir()
     (models / "centerface").symlink_to(face_detector)
     random_active_speaker(models / "light_asd")
-    project.write_input("captions", pretrain_lines(videos, 12))
-    project.write_input("spoken", spoken_lines(videos) if whisper else told_lines(videos, 3))
+    project.write_input("captions", pretrain_lines(videos, n_captions))
+    spoken = spoken_lines(videos, speaking) if whisper else told_lines(videos, 3)
+    project.write_input("spoken", spoken)
     project.config = {
         "device": "cpu",
         "models_folder": str(models),

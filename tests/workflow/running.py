@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tests.support.places import REPOSITORY
+from tests.workflow.warm import warm_python
 
 
 def _words(text: str) -> list[str]:
@@ -61,6 +62,8 @@ class Project:
         self.config: dict[str, Any] = {}
         #: Where runs are started; the folder, unless told otherwise.
         self.working = folder
+        #: Whether `run` forks processes that have imported their packages (tests.workflow.warm).
+        self.warm = True
 
     def write_input(self, shard: str, lines: list[Any]) -> Path:
         """Records are written as JSON, texts as they are."""
@@ -103,8 +106,12 @@ class Project:
 
     def run(self, *flags: str, environment: dict[str, str] | None = None) -> Run:
         """Run Snakemake in the folder."""
+        command = self.command(*flags)
+        # Packages may have read other variables when they were imported.
+        if self.warm and all(name.startswith("LIVECC_") for name in environment or ()):
+            command[0] = warm_python()
         result = subprocess.run(
-            self.command(*flags),
+            command,
             cwd=self.working,
             # Somebody at the terminal who says yes to everything.
             input="y\n",
@@ -129,6 +136,7 @@ class Project:
         shutil.copytree(self.folder, folder, symlinks=True)
         other = Project(folder, self.repository)
         other.config = json.loads(json.dumps(self.config))
+        other.warm = self.warm
         return other
 
 

@@ -54,6 +54,7 @@ SMALL = {
 def small(tmp_path: Path) -> Project:
     """One shard with one video, scored with langid alone: no model is fetched."""
     project = Project(tmp_path / "project")
+    project.warm = False
     (project.folder / "videos").mkdir(parents=True)
     project.write_input("one", [record("boat.mp4", FOLD)])
     project.config = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +102,41 @@ def test_module(tmp_path: Path, prefix: str, results: str) -> None:
     assert set(changed.jobs()) >= {"livecc_select_samples", "livecc_summarize", "lines"}
     assert "livecc_identify_language" not in changed.jobs()
     assert (tmp_path / "lines.txt").read_text().strip() == "0"
+
+
+def test_rules_from_a_host_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    """Such as snakedeploy writes; the host is a repository on this machine."""
+    clone = tmp_path / "host" / "owner" / "livecc-data"
+    shutil.copytree(REPOSITORY / "rules", clone / "rules")
+    shutil.copyfile(REPOSITORY / "Snakefile", clone / "Snakefile")
+    for words in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message=All"],
+        ["tag", "v1"],
+    ):
+        subprocess.run(["git", *words], cwd=clone, check=True)
+    (tmp_path / "Snakefile").write_text(
+        "module livecc:\n"
+        '    snakefile: github("owner/livecc-data", path="Snakefile", tag="v1")\n'
+        "    config: config\n"
+        "use rule * from livecc\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--dry-run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.file://{tmp_path / 'host'}/.insteadOf",
+            "GIT_CONFIG_VALUE_0": "https://github.com/",
+        },
+    )
+    assert result.returncode == 1
+    told = result.stdout + result.stderr
+    assert "clone the repository and name its Snakefile by path (docs/module.md)" in told
+    assert "Traceback" not in told

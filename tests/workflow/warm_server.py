@@ -1,0 +1,144 @@
+"""Imports packages, and forks a process for each request (tests.workflow.warm).
+
+    python warm_server.py KIND LISTENING_SOCKET LAUNCHER
+
+The process that was forked returns from `serve` and runs what was asked for.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import multiprocessing.process
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+#: Without the folder of this file, and without what the tests add.
+USUAL_PATH = sys.path[1 + len(list(filter(None, os.environ["PYTHONPATH"].split(os.pathsep)))) :]
+
+PACKAGES = {
+    "snakemake": ("snakemake.cli",),
+    "jobs": (
+        *("numpy", "pyarrow.parquet", "scipy.sparse", "av", "torch"),
+        *("langid.langid", "transformers.models.qwen2.modeling_qwen2"),
+        *("transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto"),
+        *("multiprocessing.spawn", "multiprocessing.pool", "concurrent.futures.process"),
+    ),
+}
+
+
+def main() -> None:
+    kind, listening, launcher = sys.argv[1:]
+    for name in PACKAGES[kind]:
+        importlib.import_module(name)
+    if kind == "jobs":
+        unpack_langid()
+    assert [name for name in sys.modules if name.split(".")[0] == "livecc"] == []
+    check_threads()
+    gc.collect()
+    gc.freeze()
+    request = serve(socket.socket(fileno=int(listening)))
+    run(request, launcher)
+
+
+def check_threads() -> None:
+    """A fork lacks the threads of its parent, for which jemalloc (of pyarrow) alone is prepared."""
+    tasks = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    others = [name for name in map(str.strip, tasks) if name != "jemalloc_bg_thd"]
+    assert len(others) == 1, tasks
+
+
+def unpack_langid() -> None:
+    """Unpack the model that the package brings, once for all processes."""
+    from langid.langid import LanguageIdentifier, model
+
+    LanguageIdentifier.from_modelstring = cache(LanguageIdentifier.from_modelstring)
+    LanguageIdentifier.from_modelstring(model)
+
+
+def serve(listening: socket.socket) -> dict[str, Any]:
+    """Answer requests until the tests end; returns only in a process that was forked for one."""
+    # By what becomes ready: the request's connection (the launcher is gone) or its process.
+    connections: dict[int, tuple[socket.socket, int]] = {}
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(0, selectors.EVENT_READ)
+        waiting.register(listening, selectors.EVENT_READ)
+        while True:
+            for key, _ in waiting.select():
+                if key.fd == 0:
+                    sys.exit()
+                elif key.fd == listening.fileno():
+                    connection, _ = listening.accept()
+                    request, files = receive(connection)
+                    pid = os.fork()
+                    if pid == 0:
+                        waiting.close()
+                        for one in (listening, connection, *(c for c, _ in connections.values())):
+                            one.close()
+                        for number, file in enumerate(files):
+                            os.dup2(file, number)
+                            os.close(file)
+                        return request
+                    for file in files:
+                        os.close(file)
+                    connection.sendall(f"{pid}\n".encode())
+                    process = os.pidfd_open(pid)
+                    connections[process] = (connection, pid)
+                    waiting.register(process, selectors.EVENT_READ)
+                    waiting.register(connection, selectors.EVENT_READ, pid)
+                elif key.fd in connections:
+                    connection, pid = connections.pop(key.fd)
+                    _, status = os.waitpid(pid, 0)
+                    waiting.unregister(key.fd)
+                    os.close(key.fd)
+                    if connection in waiting.get_map():
+                        waiting.unregister(connection)
+                        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+                    connection.close()
+                elif key.data is not None:
+                    # Nothing is sent after a request, so the launcher was killed.
+                    waiting.unregister(key.fileobj)
+                    os.kill(key.data, signal.SIGKILL)
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """A request and its standard files."""
+    size, files, _, _ = socket.recv_fds(connection, 8, 3)
+    data = b""
+    while len(data) < int.from_bytes(size, "big"):
+        data += connection.recv(2**16)
+    return json.loads(data), files
+
+
+def run(request: dict[str, Any], launcher: str) -> NoReturn:
+    """Become the process that was asked for."""
+    words = request["words"]
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    multiprocessing.process.ORIGINAL_DIR = request["folder"]
+    place = request["folder"] if words[0] == "-m" else str(Path(words[0]).absolute().parent)
+    path = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [place, *filter(None, path), *USUAL_PATH]
+    importlib.invalidate_caches()
+    if words[0] == "-m":
+        # Its jobs are forks, too.
+        sys.executable = launcher
+        sys.argv = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = list(words)
+        runpy.run_path(words[0], run_name="__main__")
+    sys.exit()
+
+
+if __name__ == "__main__":
+    main()
