@@ -23,8 +23,8 @@ for export in chosen_formats(config["exports"]):
                 exported_with(export, wildcards),
             ),
         output:
-            manifest=export.manifest(LAYOUT, "{track}", "{selection}"),
             **export.files(LAYOUT, "{track}", "{selection}", SPLITS),
+            manifest=export.manifest(LAYOUT, "{track}", "{selection}"),
         log:
             LAYOUT.log("{track}", export.rule, "{selection}"),
         conda:

@@ -14,13 +14,13 @@ rule merge_samples:
             DISK.manifest(wildcards.track, wildcards.selection), merged_with(wildcards)
         ),
     output:
-        merged=LAYOUT.merged("{track}", "{selection}"),
-        manifest=LAYOUT.manifest("{track}", "{selection}"),
         **{split: LAYOUT.merged("{track}", "{selection}", split) for split in HELD_OUT},
         **{
             f"{split}_manifest": LAYOUT.manifest("{track}", "{selection}", split)
             for split in HELD_OUT
         },
+        merged=LAYOUT.merged("{track}", "{selection}"),
+        manifest=LAYOUT.manifest("{track}", "{selection}"),
     log:
         LAYOUT.log("{track}", MERGE_SAMPLES.name, "{selection}"),
     conda:
