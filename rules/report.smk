@@ -26,6 +26,14 @@ def reported_with():
     return made_with({"told": told, "options": config["report"]}, *videos, results=RESULTS)
 
 
+def given_files():
+    """The user's configuration files, for the commands in the page."""
+    files = [Path(file) for file in workflow.overwrite_configfiles or ()]
+    here = Path.cwd()
+    named = [file.relative_to(here) if file.is_relative_to(here) else file for file in files]
+    return [f"--configfile={file}" for file in named]
+
+
 rule report:
     input:
         summary=LAYOUT.summary_json,
@@ -50,9 +58,7 @@ rule report:
         ],
         results=lambda wildcards, output: Path(output.html).parent,
         made_with=reported_with(),
-        configfiles=lambda wildcards, input: [
-            f"--configfile={path}" for path in workflow.configfiles[1:]
-        ],
+        configfiles=lambda wildcards, input: given_files(),
     message:
         "Making the page about the run"
     shell:

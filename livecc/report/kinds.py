@@ -127,8 +127,8 @@ def _inside_video(values: RuleValues) -> dict[str, Any]:
 
     def passes(least: Any) -> Any:
         # A whole column of bounds at once: the check is of numbers alone.
-        one = InsideVideo(*values.rule.columns, least)
-        return one.mask(values.columns)
+        seconds_column, end_column = values.rule.columns
+        return InsideVideo(seconds_column, end_column, least).mask(values.columns)
 
     # From a step too low upwards, until the threshold itself agrees.
     low = np.floor((beyond - 1.0) * GRID)

@@ -31,6 +31,7 @@ KINDS = {
     "check_samples": "workflow",
     "export_samples": "workflow",
     "summarize": "workflow",
+    "report": "workflow",
     "fetch_model": "lm",
     "identify_language": "lm",
     "score_lm_loss": "lm",
@@ -72,6 +73,7 @@ def small(tmp_path: Path) -> Project:
 def whole(small: Project) -> Project:
     """Both tracks with all stages; for dry runs."""
     small.config["tracks"]["sft"] = {"inputs": ["input/*.jsonl"], "videos": "videos"}
+    small.config["report"] = {"enabled": True}
     for stage in ("score_lm_loss", "probe_videos", "score_talking_head"):
         small.config[stage] = {"enabled": True}
     return small

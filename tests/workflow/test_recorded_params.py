@@ -195,7 +195,7 @@ def test_every_rule_is_recorded(golden: dict[str, Any]) -> None:
     named |= {allowed.rule for allowed in ALLOWED if allowed.what == "job"}
     assert named == {
         *("fetch_model", "list_shards", "merge_samples", "select_samples", "summarize"),
-        *("check_samples", "probe_videos", "export_parquet", "export_card"),
+        *("report", "check_samples", "probe_videos", "export_parquet", "export_card"),
         *("clip_captions", "filter_categories", "transcribe", "import_transcripts"),
         *("clip_transcripts", "identify_language", "score_lm_loss", "score_talking_head"),
         *("score_active_speaker", "make_prompts"),

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from livecc.declaration import TableStage
 from livecc.files.lines import read_jsonl
 from livecc.files.parquet import write_table
 from livecc.formats.records import Transcript
@@ -102,6 +103,7 @@ def prepare(spec: JobSpec) -> ScoreJob[Described]:
         return run
 
     def write(path: Path, rows: Iterable[tuple[str, Row]]) -> None:
+        assert isinstance(spec.stage, TableStage)
         write_table(path, spec.stage.schema, _with_facts(spec.files["lines"], spec.mode, rows))
 
     return ScoreJob(spec, settings, items, load_engine, details, write)
@@ -158,7 +160,7 @@ def _row(
 ) -> Row:
     seconds, state, transient = files.get(item.id), item.payload.state, False
     if isinstance(seconds, Failure):
-        seconds, state, transient = None, UNREADABLE, seconds.transient
+        state, transient, seconds = UNREADABLE, seconds.transient, None
     label, confidence = language
     row = ok(
         file=state,
