@@ -34,6 +34,7 @@ include: "rules/fetch_model.smk"
 
 if configuration.used_sources(config):
 
+    include: "rules/sources.smk"
     include: "rules/ingest.smk"
 
 

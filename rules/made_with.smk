@@ -6,6 +6,7 @@
 # Those of stages are in rules/common.smk and rules/import_scores.smk.
 
 from livecc.exports.formats import described, options_for
+from livecc.report.run import settings_of as report_settings_of
 from livecc.selecting.manifest import release_configuration
 
 
@@ -119,3 +120,65 @@ def summed_up_with():
     ]
     splits = {"splits": SPLITS} if HELD_OUT else {}
     return made_with({"parts": parts, "external": jobs.told_of_external(config), **splits})
+
+
+# --- videos of another track (take_videos) ---------------------------------------------------------
+
+
+def giver_of(track):
+    """The other track and its selection."""
+    told = config["tracks"][track]["from"]
+    return told["track"], told["selection"]
+
+
+def was_taken_from_here(wildcards):
+    """Whether the lists are of the selection that is configured."""
+    told = json.loads(Path(DISK.taken_videos(wildcards.track)).read_bytes())
+    return (told["track"], told["selection"]) == giver_of(wildcards.track)
+
+
+def taken_list(wildcards):
+    """The list of a shard, which is there when the other track has decided."""
+    taken_videos(wildcards.track)
+    return LAYOUT.shard(wildcards.track, wildcards.shard).taken_videos
+
+
+def taken_with(wildcards):
+    """What the lines of a shard were made with."""
+    settings, file = input_state(wildcards)
+    return made_with(settings, file, results=RESULTS)
+
+
+def taken_differently(wildcards):
+    """A newer input for shards whose videos, or their lines, are others."""
+    note = DISK.shard(wildcards.track, wildcards.shard).taken_note
+    return waiting(wildcards.track, lambda: if_made_differently(note, taken_with(wildcards)))
+
+
+# --- the page about the run ----------------------------------------------------------------------
+
+
+def report_files():
+    """The page, unless it is disabled."""
+    return [LAYOUT.report] if config["report"]["enabled"] else []
+
+
+def report_settings():
+    """What the page is told of the configuration, as JSON."""
+    return as_json(report_settings_of(config))
+
+
+def reported_with():
+    """What the page was made with: what it shows, not what only sets the pace of jobs."""
+    told = report_settings_of(config)
+    del told["changed"]
+    videos = [told["tracks"][track].pop("videos") for track in TRACKS]
+    return made_with({"told": told, "options": config["report"]}, *videos, results=RESULTS)
+
+
+def given_files():
+    """The user's configuration files, for the commands in the page."""
+    files = [Path(file) for file in workflow.overwrite_configfiles or ()]
+    here = Path.cwd()
+    named = [file.relative_to(here) if file.is_relative_to(here) else file for file in files]
+    return [f"--configfile={file}" for file in named]

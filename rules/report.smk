@@ -5,34 +5,6 @@
 #
 # It is also part of Snakemake's own report (snakemake --report).
 
-from livecc.report.run import settings_of
-
-
-def report_files():
-    """The page, unless it is disabled."""
-    return [LAYOUT.report] if config["report"]["enabled"] else []
-
-
-def report_settings():
-    """What the page is told of the configuration, as JSON."""
-    return as_json(settings_of(config))
-
-
-def reported_with():
-    """What the page was made with: what it shows, not what only sets the pace of jobs."""
-    told = settings_of(config)
-    del told["changed"]
-    videos = [told["tracks"][track].pop("videos") for track in TRACKS]
-    return made_with({"told": told, "options": config["report"]}, *videos, results=RESULTS)
-
-
-def given_files():
-    """The user's configuration files, for the commands in the page."""
-    files = [Path(file) for file in workflow.overwrite_configfiles or ()]
-    here = Path.cwd()
-    named = [file.relative_to(here) if file.is_relative_to(here) else file for file in files]
-    return [f"--configfile={file}" for file in named]
-
 
 rule report:
     input:

@@ -11,36 +11,6 @@ localrules:
     take_videos,
 
 
-def giver_of(track):
-    """The other track and its selection."""
-    told = config["tracks"][track]["from"]
-    return told["track"], told["selection"]
-
-
-def was_taken_from_here(wildcards):
-    """Whether the lists are of the selection that is configured."""
-    told = json.loads(Path(DISK.taken_videos(wildcards.track)).read_bytes())
-    return (told["track"], told["selection"]) == giver_of(wildcards.track)
-
-
-def taken_list(wildcards):
-    """The list of a shard, which is there when the other track has decided."""
-    taken_videos(wildcards.track)
-    return LAYOUT.shard(wildcards.track, wildcards.shard).taken_videos
-
-
-def taken_with(wildcards):
-    """What the lines of a shard were made with."""
-    settings, file = input_state(wildcards)
-    return made_with(settings, file, results=RESULTS)
-
-
-def taken_differently(wildcards):
-    """A newer input for shards whose videos, or their lines, are others."""
-    note = DISK.shard(wildcards.track, wildcards.shard).taken_note
-    return waiting(wildcards.track, lambda: if_made_differently(note, taken_with(wildcards)))
-
-
 checkpoint take_videos:
     input:
         packs=lambda wildcards: pack_files(*giver_of(wildcards.track)),
@@ -57,7 +27,7 @@ checkpoint take_videos:
     params:
         giver=lambda wildcards: giver_of(wildcards.track)[0],
         selection=lambda wildcards: giver_of(wildcards.track)[1],
-        results=RESULTS,
+        results=lambda wildcards, output: Path(output[0]).parents[2],
     message:
         "Listing the videos of {wildcards.track}"
     shell:
