@@ -41,6 +41,7 @@ include: "rules/select_samples.smk"
 include: "rules/list_shards.smk"
 include: "rules/merge_samples.smk"
 include: "rules/check_samples.smk"
+include: "rules/export_samples.smk"
 include: "rules/summarize.smk"
 include: "rules/plan.smk"
 
@@ -50,6 +51,7 @@ rule all:
     input:
         training_files(),
         check_files(),
+        export_files(),
         LAYOUT.summary_text,
 
 

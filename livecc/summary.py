@@ -14,6 +14,7 @@ from livecc.files.atomic import read_json
 from livecc.files.parquet import read_rows
 from livecc.formats.layout import Layout, ShardFiles
 from livecc.formats.samples import read_offsets
+from livecc.formats.splits import TRAIN
 from livecc.selecting.decisions import NO_CLIP
 from livecc.selecting.nothing_kept import explain
 from livecc.stages.catalogue import Catalogue
@@ -32,12 +33,18 @@ _LEAST_TOLD = 3.0
 def summarize(layout: Layout, told: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     """The summary of all tracks.
 
-    `told` maps each track to its clip stages and scoring stages, in order, and to its selections
-    with their merged files.
+    `told` maps each track to its clip stages and scoring stages, in order, to its selections with
+    their merged files, and to its splits if something is held out.
     """
     summary = {
         track: _track_summary(
-            layout, track, parts["clip_stages"], parts["stages"], parts["selections"], catalogue
+            layout,
+            track,
+            parts["clip_stages"],
+            parts["stages"],
+            parts["selections"],
+            parts.get("splits", (TRAIN,)),
+            catalogue,
         )
         for track, parts in told.items()
     }
@@ -61,6 +68,7 @@ def _track_summary(
     clip_stages: Sequence[str],
     score_stages: Sequence[str],
     selections: Mapping[str, str],
+    splits: Sequence[str],
     catalogue: Catalogue,
 ) -> dict[str, Any]:
     shards = [layout.shard(track, name) for name in _shards(layout, track)]
@@ -81,7 +89,12 @@ def _track_summary(
         },
         "selections": {
             name: _selection_summary(
-                layout, track, name, shards, [catalogue.score_stage(one) for one in score_stages]
+                layout,
+                track,
+                name,
+                shards,
+                [catalogue.score_stage(one) for one in score_stages],
+                splits,
             )
             for name in selections
         },
@@ -150,21 +163,22 @@ def _selection_summary(
     name: str,
     shards: Sequence[ShardFiles],
     stages: Sequence[TableStage],
+    splits: Sequence[str],
 ) -> dict[str, Any]:
     total = _total(read_json(Path(shard.counts(name))) for shard in shards)
-    merged = Path(layout.merged(track, name))
-    check = read_json(Path(layout.check(track, name)))
-    for counts in check["counts"]:
-        # Its own file has them.
-        del counts["incomplete"]
+    files = {split: _file_summary(layout, track, name, split) for split in splits}
     manifest = read_json(Path(layout.manifest(track, name)))
+    # The training file, with the samples of all splits.
     told = {
         **total,
-        "file": str(merged),
-        "bytes": merged.stat().st_size,
-        "samples": len(read_offsets(merged)),
-        "check": check,
+        **files[TRAIN],
+        "samples": sum(file["samples"] for file in files.values()),
     }
+    if len(splits) > 1:
+        told["splits"] = {
+            split: file | read_json(Path(layout.manifest(track, name, split)))["counts"]
+            for split, file in files.items()
+        }
     unlike = {
         use: {"model": model["name"], "files": model["not_as_listed"]}
         for use, model in manifest["models"].items()
@@ -175,6 +189,21 @@ def _selection_summary(
     if not told["samples"] and told["clips"]:
         told["nearest"] = explain(manifest["configuration"], stages, shards)
     return told
+
+
+def _file_summary(layout: Layout, track: str, name: str, split: str) -> dict[str, Any]:
+    """The merged file of a split, and what the trainer's reader makes of it."""
+    merged = Path(layout.merged(track, name, split))
+    check = read_json(Path(layout.check(track, name, split)))
+    for counts in check["counts"]:
+        # Its own file has them.
+        del counts["incomplete"]
+    return {
+        "file": str(merged),
+        "bytes": merged.stat().st_size,
+        "samples": len(read_offsets(merged)),
+        "check": check,
+    }
 
 
 # --- the terminal ------------------------------------------------------------------------------
@@ -328,10 +357,21 @@ def _render_selection(
         f"{_hours(selection['kept_seconds'])}, "
         f"{count(selection['kept_videos'], 'video')}, {count(selection['kept_words'], 'word')}"
     )
-    console.print(f"         {selection['file']} ({_size(selection['bytes'])})", soft_wrap=True)
-    if selection["samples"]:
-        console.print(f"         {sentence(selection['check'])}")
-        for trouble in troubles(selection["check"]):
+    if "splits" not in selection:
+        _render_file(console, selection)
+    for split, file in selection.get("splits", {}).items():
+        console.print(
+            f"{file['samples']:>8} {split:<12} {_hours(file['hours'] * 3600)}, "
+            f"{count(file['videos'], 'video')}, {count(file['words'], 'word')}"
+        )
+        _render_file(console, file)
+
+
+def _render_file(console: Any, file: Mapping[str, Any]) -> None:
+    console.print(f"         {file['file']} ({_size(file['bytes'])})", soft_wrap=True)
+    if file["samples"]:
+        console.print(f"         {sentence(file['check'])}")
+        for trouble in troubles(file["check"]):
             console.print(f"           {trouble}", soft_wrap=True)
 
 

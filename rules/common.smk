@@ -26,8 +26,10 @@ from livecc.models import fetch as models
 from livecc.configuration import containers
 from livecc.configuration.resolved import cached_stages, chosen_engine, models_of
 from livecc.errors import LiveccError
+from livecc.exports.formats import chosen_formats
 from livecc.running.library_path import EXPORT_LIBRARY
 from livecc.formats.layout import Layout
+from livecc.formats.splits import TRAIN, Split
 from livecc.planning import jobs, resources as job_resources, work
 from livecc.planning.made_with import ChangedSettings, is_same, made_with, record, recorded
 from livecc.sections import as_json
@@ -44,6 +46,7 @@ try:
     CLIP_STAGES = {track: configuration.clip_stages(config, track) for track in TRACKS}
     STAGES = {track: configuration.active_stages(config, track) for track in TRACKS}
     SELECTIONS = {track: list(configuration.selections(config, track)) for track in TRACKS}
+    SPLITS = Split.of(config["split"]).names
     MODELS = {use.name: use.model for use in models_of(config)}
     OPTIONAL_MODELS = configuration.optional_models(config)
     MODEL_SPECS = {one.reference: models.describe(one.reference) for one in MODELS.values()}
@@ -57,6 +60,8 @@ DISK = Layout.of(config)
 IN_MODULE = not workflow.modifier.is_main_snakefile()
 RESULTS = DISK.results
 CACHE = jobs.score_cache(config)
+# The splits of the samples that are held out from training.
+HELD_OUT = SPLITS[1:]
 # Of results that were made with other settings.
 CHANGED = ChangedSettings()
 # Whether an earlier run has left results.
@@ -419,24 +424,45 @@ def show_summary():
 
 
 def summary_layout():
-    """Which stages and selections the summary covers, as JSON."""
+    """Which stages, selections and splits the summary covers, as JSON."""
     return json.dumps(
         {
             track: {
                 "clip_stages": [stage.name for stage in CLIP_STAGES[track]],
                 "stages": [stage.name for stage in STAGES[track]],
                 "selections": {name: DISK.merged(track, name) for name in SELECTIONS[track]},
+                **({"splits": SPLITS} if HELD_OUT else {}),
             }
             for track in TRACKS
         }
     )
 
 
+def of_each_file(path_of):
+    """What `path_of` returns for the merged file of every track, selection and split."""
+    return [
+        path_of(track, selection, split)
+        for track in TRACKS
+        for selection in SELECTIONS[track]
+        for split in SPLITS
+    ]
+
+
 def training_files():
-    """The merged file of every track and selection: the final output of the workflow."""
-    return [LAYOUT.merged(track, selection) for track in TRACKS for selection in SELECTIONS[track]]
+    """The merged files: the final output of the workflow."""
+    return of_each_file(LAYOUT.merged)
 
 
 def check_files():
     """What the trainer's reader makes of each merged file."""
-    return [LAYOUT.check(track, selection) for track in TRACKS for selection in SELECTIONS[track]]
+    return of_each_file(LAYOUT.check)
+
+
+def export_files():
+    """The manifest of each format of every track and selection, which is written last."""
+    return [
+        export.manifest(LAYOUT, track, selection)
+        for track in TRACKS
+        for selection in SELECTIONS[track]
+        for export in chosen_formats(config["exports"])
+    ]

@@ -5,6 +5,7 @@
 #
 # Those of stages are in rules/common.smk and rules/import_scores.smk.
 
+from livecc.exports.formats import described, options_for
 from livecc.selecting.manifest import release_configuration
 
 
@@ -53,6 +54,21 @@ def merged_with(wildcards):
     )
 
 
+def exported_with(export, wildcards):
+    """What the files of a format were made with, besides the training files."""
+    return made_with(
+        {
+            "format": export.name,
+            "version": export.version,
+            "options": options_for(export, config["exports"]),
+            "described": [one.name for one in described(export, config["exports"])],
+            "stages": [stage.name for stage in STAGES[wildcards.track]],
+            "external": jobs.told_of_external(config),
+            "splits": SPLITS,
+        }
+    )
+
+
 def checked_with(wildcards):
     """What the report of a training file was made with."""
     track = wildcards.track
@@ -71,4 +87,5 @@ def summed_up_with():
         )
         for track in TRACKS
     ]
-    return made_with({"parts": parts, "external": jobs.told_of_external(config)})
+    splits = {"splits": SPLITS} if HELD_OUT else {}
+    return made_with({"parts": parts, "external": jobs.told_of_external(config), **splits})

@@ -1,7 +1,8 @@
 # Merge all shards of a selection into the file the trainer reads.
 #
 # needs  the list and samples of all shards; the models' receipts, stats and score cache (manifest)
-# makes  {results}/{track}/{selection}/..._with_seeks.jsonl and its manifest
+# makes  {results}/{track}/{selection}/..._with_seeks.jsonl and its manifest; the same for each split
+#        that is held out (`split`)
 
 
 rule merge_samples:
@@ -13,6 +14,11 @@ rule merge_samples:
             DISK.manifest(wildcards.track, wildcards.selection), merged_with(wildcards)
         ),
     output:
+        **{split: LAYOUT.merged("{track}", "{selection}", split) for split in HELD_OUT},
+        **{
+            f"{split}_manifest": LAYOUT.manifest("{track}", "{selection}", split)
+            for split in HELD_OUT
+        },
         merged=LAYOUT.merged("{track}", "{selection}"),
         manifest=LAYOUT.manifest("{track}", "{selection}"),
     log:
@@ -39,4 +45,5 @@ rule merge_samples:
         " --configuration {params.configuration:q} {params.flags:q}"
         f" {cache_flag()}{external_flag()}"
         " --output {output.merged:q} --manifest {output.manifest:q}"
+        f"{held_out_flags()}"
         " --made-with={params.made_with} > {log:q} 2>&1"

@@ -1,10 +1,10 @@
-# Shared by select_samples, merge_samples and check_samples: packs of shards, flags.
+# Shared by select_samples, merge_samples, check_samples and exports: packs of shards, flags.
 #
 # needs  rules/common.smk
 # makes  no file
 
 from livecc.formats.layout import packs
-from livecc.stages.tracks import CHECK_SAMPLES, MERGE_SAMPLES, SELECT_SAMPLES
+from livecc.stages.tracks import CHECK_SAMPLES, EXPORT_SAMPLES, MERGE_SAMPLES, SELECT_SAMPLES
 
 PACKS = {track: packs(SHARDS[track]) for track in TRACKS}
 
@@ -43,6 +43,25 @@ def manifest_receipts(track):
     stages = {*CLIP_STAGES[track], *STAGES[track]}
     uses = [use.name for use in models_of(config) if use.stage in stages]
     return [(use, receipt(use)) for use in uses]
+
+
+def held_out_flags():
+    """--held-out, for each split that is; in the shell command."""
+    return "".join(f" --held-out={split}={{output.{split}:q}}" for split in HELD_OUT)
+
+
+def log_of_split(name, split):
+    """The log of a job for one of the merged files."""
+    return LAYOUT.log("{track}", name, "{selection}", *([] if split == TRAIN else [split]))
+
+
+def described_by(export):
+    """The files that a format of exports describes, besides the training files."""
+    others = described(export, config["exports"])
+    if not export.describes:
+        return []
+    checks = [LAYOUT.check("{track}", "{selection}", split) for split in SPLITS]
+    return [*checks, *(one.manifest(LAYOUT, "{track}", "{selection}") for one in others)]
 
 
 def cache_flag():

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Merge the samples of all shards into one file with seeks, and write its manifest."""
+"""Merge the samples of all shards into files with seeks, one for each split, with manifests."""
 
 import argparse
 from pathlib import Path
 
 from livecc import cli
+from livecc.errors import LiveccError
 from livecc.files.atomic import write_json
+from livecc.formats.layout import MANIFEST_SUFFIX
+from livecc.formats.splits import TRAIN, Split
 from livecc.sections import json_object
 from livecc.selecting.manifest import manifest
-from livecc.selecting.merge_samples import merge
+from livecc.selecting.merge_samples import merge_splits, remove_other_splits
 from livecc.stages.catalogue import catalogue_for
 from livecc.stages.job_spec import named_path, track_name
 from livecc.terminal import count, say
@@ -16,22 +19,39 @@ from livecc.terminal import count, say
 
 def main(options: argparse.Namespace) -> None:
     shards = options.shards.read_text(encoding="utf-8").splitlines()
-    merged = merge([options.samples / f"{name}.jsonl" for name in shards], options.output)
-    released = manifest(
-        track=options.track,
-        selection=options.selection,
-        name=options.output.name,
-        merged=merged,
-        configuration=options.configuration,
-        receipts=dict(options.receipt),
-        stats=options.stats,
-        stages=options.stage,
-        catalogue=catalogue_for(options.external, *options.stage, tracks=(options.track,)),
-        shards=shards,
-        cache=options.cache,
+    split = Split.of(options.configuration.get("split", {}))
+    outputs = {TRAIN: options.output, **dict(options.held_out)}
+    if set(outputs) != set(split.names):
+        raise LiveccError(
+            f"--configuration holds out {', '.join(split.held_out) or 'nothing'}; give --held-out "
+            "for just these"
+        )
+    merged = merge_splits(
+        [options.samples / f"{name}.jsonl" for name in shards],
+        outputs,
+        split,
+        options.configuration.get("video_prefix", ""),
     )
-    write_json(options.manifest, {**released, "made_with": options.made_with})
-    say(f"{options.output}: {count(merged.samples, 'sample')}")
+    catalogue = catalogue_for(options.external, *options.stage, tracks=(options.track,))
+    for name, file in outputs.items():
+        released = manifest(
+            track=options.track,
+            selection=options.selection,
+            name=file.name,
+            merged=merged[name],
+            configuration=options.configuration,
+            receipts=dict(options.receipt),
+            stats=options.stats,
+            stages=options.stage,
+            catalogue=catalogue,
+            shards=shards,
+            cache=options.cache,
+            split=name if split.held_out else None,
+        )
+        path = options.manifest if name == TRAIN else Path(f"{file}{MANIFEST_SUFFIX}")
+        write_json(path, {**released, "made_with": options.made_with})
+        say(f"{file}: {count(merged[name].samples, 'sample')}")
+    remove_other_splits(options.output, set(outputs))
 
 
 if __name__ == "__main__":
@@ -62,6 +82,14 @@ if __name__ == "__main__":
     )
     cli.add_external(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="JSONL")
+    parser.add_argument(
+        "--held-out",
+        action="append",
+        default=[],
+        type=named_path,
+        metavar="SPLIT=JSONL",
+        help="file of a split of --configuration; may be repeated",
+    )
     parser.add_argument("--manifest", required=True, type=Path, metavar="JSON")
     cli.add_made_with(parser)
     cli.run(main, parser)

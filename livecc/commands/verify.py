@@ -13,14 +13,14 @@ def verify(
         list[Path],
         typer.Argument(
             metavar="PLACE",
-            help="A training file, its manifest, or a folder (for all manifests below it).",
+            help="A released file, its manifest, or a folder (for all manifests below it).",
         ),
     ],
 ) -> int:
-    """Check that training files match their manifests: size, sha256, number of samples.
+    """Check that training files and exports match their manifests: size, sha256, samples.
 
-    Use it after copying or downloading training files. The workflow writes a manifest next to every
-    training file.
+    Use it after copying or downloading them. The workflow writes a manifest next to every training
+    file, table of samples and card; those of exports also say of which training files they are.
 
     \b
     Examples:
@@ -29,8 +29,8 @@ def verify(
 
     The exit status is 1 if something differs.
     """
-    from livecc.selecting.manifest import manifests
-    from livecc.selecting.manifest import verify as problems_of
+    from livecc.selecting.verify import manifests
+    from livecc.selecting.verify import verify as problems_of
     from livecc.terminal import printable, say
 
     paths = manifests(places)

@@ -110,6 +110,7 @@ def check(config: Mapping[str, Any]) -> None:
 def _other_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _not_finite(config, ())
     yield from _selection_problems(config)
+    yield from _split_problems(config)
     catalogue = catalogue_of(config)
     for stage in catalogue.stages.values():
         gate = stage.gated and config[stage.name]["gate"]
@@ -131,6 +132,13 @@ def _not_finite(value: Any, path: tuple[str, ...]) -> Iterator[str]:
             yield from _not_finite(inner, (*path, str(key)))
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{'.'.join(path)}: {value} is not allowed; it must be a finite number"
+
+
+def _split_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    held_out = config["split"]
+    if sum(held_out.values()) >= 1:
+        told = ", ".join(f"{name}: {fraction}" for name, fraction in held_out.items())
+        yield f"split: {{{told}}} leaves no video for training; together they must be below 1"
 
 
 def _selection_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from livecc.declaration import CachedStage, Resources, Stage
+from livecc.exports.formats import Options as ExportOptions
+from livecc.formats import splits
 from livecc.formats.video_paths import Outside
 from livecc.sections import PathText, Section, Text, option, options_of
 from livecc.stages.catalogue import Catalogue
@@ -78,6 +80,14 @@ class General(Section):
         msgspec.field(default_factory=dict)
     )
     container: Annotated[PathText | None, option("Image for --sdm apptainer.")] = None
+    split: Annotated[
+        splits.Options,
+        option("Fractions of the videos that are held out; the rest is for training."),
+    ] = msgspec.field(default_factory=splits.Options)
+    exports: Annotated[
+        ExportOptions,
+        option("What is written of each selection beside its training file."),
+    ] = msgspec.field(default_factory=ExportOptions)
 
 
 def _struct(name: str, fields: Iterable[tuple[str, Any, Any]]) -> Any:

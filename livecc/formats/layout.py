@@ -8,7 +8,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from livecc.formats.splits import TRAIN
 
 #: Approximate shards per pack. A shard takes a tenth of a second, so a pack is a few seconds of
 #: work: enough to be worth a job, little enough to wait for.
@@ -18,6 +21,11 @@ RESERVED_NAMES = (
     *("records", "transcripts", "clips", "videos", "scores", "stats"),
     *("logs", "cache", "models", "coverage"),
 )
+#: What follows the name of a file in that of its manifest.
+MANIFEST_SUFFIX = ".manifest.json"
+#: The end of a training file's name, and of the side file with its offsets.
+_WITH_SEEKS, _SEEKS = "_with_seeks.jsonl", "_seeks.jsonl"
+_CHECK_SUFFIX = ".check.json"
 
 
 @dataclass(frozen=True)
@@ -88,15 +96,45 @@ class Layout:
     def pack(self, track: str, selection: str, pack: str) -> str:
         return f"{self.results}/{track}/{selection}/packs/{pack}.json"
 
-    def merged(self, track: str, selection: str) -> str:
-        return f"{self.results}/{track}/{selection}/livecc_{track}_{selection}_with_seeks.jsonl"
+    def selection_folder(self, track: str, selection: str) -> str:
+        return f"{self.results}/{track}/{selection}"
 
-    def manifest(self, track: str, selection: str) -> str:
-        return f"{self.merged(track, selection)}.manifest.json"
+    def merged(self, track: str, selection: str, split: str = TRAIN) -> str:
+        """The training file, or that of a split that is held out."""
+        return self._stem(track, selection, split) + _WITH_SEEKS
 
-    def check(self, track: str, selection: str) -> str:
+    def _stem(self, track: str, selection: str, split: str) -> str:
+        of_split = "" if split == TRAIN else f"_{split}"
+        return f"{self.selection_folder(track, selection)}/livecc_{track}_{selection}{of_split}"
+
+    def manifest(self, track: str, selection: str, split: str = TRAIN) -> str:
+        return self.merged(track, selection, split) + MANIFEST_SUFFIX
+
+    def check(self, track: str, selection: str, split: str = TRAIN) -> str:
         """What the trainer's reader makes of the merged file (livecc.stages.check_samples)."""
-        return f"{self.merged(track, selection)}.check.json"
+        return self.merged(track, selection, split) + _CHECK_SUFFIX
+
+    # --- exports of a selection (livecc.exports) ---
+
+    def side_seeks(self, track: str, selection: str, split: str = TRAIN) -> str:
+        """The offsets of a merged file, where StreamingVLM's reader looks for them."""
+        return self._stem(track, selection, split) + _SEEKS
+
+    def sample_table(self, track: str, selection: str, split: str = TRAIN) -> str:
+        of_split = "" if split == TRAIN else f"-{split}"
+        return f"{self.selection_folder(track, selection)}/samples{of_split}.parquet"
+
+    def card(self, track: str, selection: str) -> str:
+        """The data-set card, named as the Hub wants it."""
+        return f"{self.selection_folder(track, selection)}/README.md"
+
+
+def files_of_split(merged: Path, split: str) -> list[Path]:
+    """The merged file of a split beside the training file `merged`, and what lies beside it."""
+    stem = merged.name.removesuffix(_WITH_SEEKS) + f"_{split}"
+    name = stem + _WITH_SEEKS
+    names = (name, name + MANIFEST_SUFFIX, name + _CHECK_SUFFIX, stem + _SEEKS)
+    return [merged.with_name(one) for one in names]
 
 
 @dataclass(frozen=True)

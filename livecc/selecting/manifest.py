@@ -12,10 +12,8 @@ from typing import Any
 
 from livecc.configuration import active_stages, clip_stages, selections
 from livecc.declaration import CachedStage
-from livecc.errors import LiveccError
 from livecc.files.atomic import read_json
-from livecc.files.digests import file_sha256
-from livecc.formats.samples import read_offsets
+from livecc.formats.splits import Split
 from livecc.models.fetch import not_as_listed
 from livecc.scores.folders import CacheFolder
 from livecc.scores.segments import software_of
@@ -25,7 +23,6 @@ from livecc.stages.catalogue import Catalogue
 from livecc.stages.tracks import MERGE_SAMPLES, SELECT_SAMPLES
 
 FORMAT = "livecc release 1"
-SUFFIX = ".manifest.json"
 
 
 def release_configuration(config: Mapping[str, Any], track: str, selection: str) -> dict[str, Any]:
@@ -38,6 +35,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
     makers = [s for s in clip_stages(config, track) if not isinstance(s, CachedStage)]
     options = {stage.name: dict(config.get(stage.name, {})) for stage in makers}
     prefix = config["tracks"][track].get("video_prefix")
+    split = Split.of(config["split"]).to_json()
     return {
         "mode": config["mode"],
         "thresholds": selections(config, track)[selection],
@@ -48,6 +46,7 @@ def release_configuration(config: Mapping[str, Any], track: str, selection: str)
         },
         "clips": options,
         **({"video_prefix": prefix} if prefix else {}),
+        **({"split": split} if split else {}),
     }
 
 
@@ -64,8 +63,9 @@ def manifest(
     shards: Iterable[str],
     cache: Path,
     catalogue: Catalogue,
+    split: str | None = None,
 ) -> dict[str, Any]:
-    """The manifest of the merged file called `name`.
+    """The manifest of the merged file called `name`; `split`: its split, if it is one of several.
 
     `receipts` maps uses of models to their receipts. `stats` is the folder of the jobs' stats,
     which name the fingerprints of the `stages` with a score cache.
@@ -78,6 +78,7 @@ def manifest(
         "format": FORMAT,
         "track": track,
         "selection": selection,
+        **({"split": split} if split else {}),
         "files": {name: {"bytes": merged.bytes, "sha256": merged.sha256}},
         "counts": {
             "samples": merged.samples,
@@ -148,67 +149,3 @@ def _stage_versions(
     names = (*configuration["clips"], *stages, SELECT_SAMPLES.name)
     mode = configuration["mode"]
     return {name: catalogue.stages[name].version_in(mode) for name in names}
-
-
-# --- checking ----------------------------------------------------------------------------------
-
-
-def verify(path: Path) -> list[str]:
-    """Mismatches between a manifest and its files; empty if all match.
-
-    Raises LiveccError when `path` is not a manifest.
-    """
-    released = read_json(path)
-    if not _is_manifest(released):
-        raise LiveccError(f"{path}: not a manifest of a released file")
-    problems = []
-    for name, expected in released["files"].items():
-        file = path.with_name(name)
-        if not file.is_file():
-            problems.append(f"{file}: missing")
-        elif file.stat().st_size != expected["bytes"]:
-            problems.append(f"{file}: has {file.stat().st_size:,} bytes, not {expected['bytes']:,}")
-        elif file_sha256(file) != expected["sha256"]:
-            problems.append(f"{file}: the sha256 does not match the manifest")
-        elif len(read_offsets(file)) != released["counts"]["samples"]:
-            problems.append(f"{file}: the number of samples does not match the manifest")
-    return problems
-
-
-def _is_manifest(value: Any) -> bool:
-    """Whether a file from anywhere has what `verify` needs; names are of files beside it."""
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        return False
-    files, counts = value.get("files"), value.get("counts")
-    return (
-        isinstance(files, dict)
-        and all(
-            Path(name).name == name
-            and isinstance(told, dict)
-            and isinstance(told.get("bytes"), int)
-            and isinstance(told.get("sha256"), str)
-            for name, told in files.items()
-        )
-        and isinstance(counts, dict)
-        and isinstance(counts.get("samples"), int)
-    )
-
-
-def manifests(places: Iterable[Path]) -> list[Path]:
-    """The manifests among `places`, those of files, and those below folders.
-
-    Raises LiveccError for a place without any.
-    """
-    found = []
-    for place in places:
-        if place.is_dir():
-            below = sorted(place.rglob(f"*{SUFFIX}"))
-            if not below:
-                raise LiveccError(f"{place}: contains no *{SUFFIX} file")
-            found += below
-            continue
-        beside = place.with_name(place.name + SUFFIX)
-        if place.suffix != ".json" and not beside.exists():
-            raise LiveccError(f"{place}: its manifest {beside.name} is missing")
-        found.append(beside if beside.exists() else place)
-    return found

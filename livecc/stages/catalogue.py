@@ -36,6 +36,7 @@ _NOT_STAGES = frozenset(
     {
         *("mode", "results", "score_cache", "retry_failed", "models_folder", "device", "tracks"),
         *("external_scores", "selections", "environments", "container", "resources"),
+        *("split", "exports"),
     }
 )
 

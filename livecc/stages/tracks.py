@@ -131,5 +131,16 @@ MERGE_SAMPLES = Stage(
     resources=Resources(gpu=0, mem_mb=2000, runtime=120, threads=1),
     problems=no_problems,
 )
+#: Its jobs write the files of livecc.exports, which have versions of their own.
+EXPORT_SAMPLES = Stage(
+    name="export_samples",
+    version="1",
+    says="Exporting",
+    kind="workflow",
+    options=None,
+    packages=("jinja2", "orjson", "pyarrow"),
+    resources=Resources(gpu=0, mem_mb=2000, runtime=60, threads=1),
+    problems=no_problems,
+)
 #: Stages that follow scoring, in order.
-RELEASE_STAGES = (SELECT_SAMPLES, MERGE_SAMPLES, CHECK_SAMPLES)
+RELEASE_STAGES = (SELECT_SAMPLES, MERGE_SAMPLES, CHECK_SAMPLES, EXPORT_SAMPLES)

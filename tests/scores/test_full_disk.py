@@ -37,6 +37,7 @@ STAGES = [
     "select_samples",
     "merge_samples",
     "check_samples",
+    "export_samples",
     "summarize",
 ]
 SFT = ("filter_categories", "import_transcripts", "clip_transcripts", "transcribe")
@@ -141,6 +142,10 @@ class Run:
                 *(f"--merged={merged}", f"--videos={self.data}/videos"),
                 f"--output={layout.check('pretrain', 'default')}",
             ],
+            "export_samples": [
+                *("parquet", f"--results={self.folder}", "--track=pretrain"),
+                *("--selection=default", "--stage=identify_language"),
+            ],
             "summarize": [
                 *(f"--results={self.folder}", f"--layout={json.dumps(self.layout())}"),
                 *(f"--json={self.folder}/summary.json", f"--text={self.folder}/summary.txt"),
@@ -154,6 +159,9 @@ class Run:
             files = layout.shard("pretrain", "a")
             parts = [files.decisions("default"), files.samples("default"), files.counts("default")]
             return [*map(Path, parts), Path(layout.pack("pretrain", "default", "0000"))]
+        if stage == "export_samples":
+            table = Layout(str(self.folder)).sample_table("pretrain", "default")
+            return [Path(table), Path(f"{table}.manifest.json")]
         names = WRITTEN.get(stage, ("--output", "--stats"))
         pairs = (argument.partition("=") for argument in self.arguments(stage))
         return [Path(value) for name, _, value in pairs if name in names]

@@ -13,11 +13,13 @@ import pytest
 from livecc import configuration
 from livecc.errors import LiveccError
 from livecc.files.atomic import write_json
+from livecc.formats.layout import MANIFEST_SUFFIX as SUFFIX
 from livecc.formats.samples import sample_line
 from livecc.models.fetch import known_models
 from livecc.scores.cache import ScoreCache
-from livecc.selecting.manifest import SUFFIX, manifest, manifests, release_configuration, verify
+from livecc.selecting.manifest import manifest, release_configuration
 from livecc.selecting.merge_samples import merge
+from livecc.selecting.verify import manifests, verify
 from tests.support.built_in import CATALOGUE, STAGES
 from tests.support.places import LIVECC
 

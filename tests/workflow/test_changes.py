@@ -25,9 +25,15 @@ from tests.workflow.tracks import make_both_tracks, rows_in_cache, scored_by, sp
 pytestmark = pytest.mark.workflow
 
 #: What follows when something of a track was made anew.
-PRETRAIN = {"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1}
+PRETRAIN = {
+    **{"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1},
+    **{"export_parquet": 1, "export_card": 1},
+}
 SFT = PRETRAIN
-BOTH = {"select_samples": 2, "merge_samples": 2, "check_samples": 2, "summarize": 1}
+BOTH = {
+    **{"select_samples": 2, "merge_samples": 2, "check_samples": 2, "summarize": 1},
+    **{"export_parquet": 2, "export_card": 2},
+}
 
 
 @pytest.fixture(scope="module")

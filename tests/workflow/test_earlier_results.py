@@ -128,6 +128,8 @@ def tables(project: Project) -> dict[str, pd.DataFrame]:
     return {
         str(path.relative_to(project.folder)): pd.read_parquet(path)
         for path in sorted(project.results().rglob("*.parquet"))
+        # Earlier versions had no exports.
+        if path.name != "samples.parquet"
     }
 
 
@@ -146,7 +148,7 @@ def merged_samples(project: Project) -> dict[str, list[Any]]:
 def manifests(project: Project) -> dict[str, Any]:
     """Where scores, models and thresholds come from, without what was raised."""
     found = {}
-    for path in project.results().rglob("*.manifest.json"):
+    for path in project.results().rglob("*_with_seeks.jsonl.manifest.json"):
         manifest = json.loads(path.read_text())
         kept = {name: manifest[name] for name in ("models", "scores")}
         kept |= {name: manifest["configuration"][name] for name in ("thresholds", "gates")}
@@ -217,5 +219,7 @@ def test_a_threshold_of_earlier_results_scores_nothing(earlier: Earlier) -> None
         "select_samples": 1,
         "merge_samples": 1,
         "check_samples": 1,
+        "export_parquet": 1,
+        "export_card": 1,
         "summarize": 1,
     }

@@ -16,14 +16,17 @@ import pytest
 import yaml
 
 from livecc.formats.samples import read_offsets
-from livecc.selecting.manifest import verify
+from livecc.selecting.verify import verify
 from tests.support.places import LIVECC
 from tests.workflow.page import FILES, install_page
 from tests.workflow.running import BOAT_FR, FOLD, SUN, Project, Run, record
 
 pytestmark = pytest.mark.workflow
 
-SELECTING = {"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1}
+SELECTING = {
+    **{"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1},
+    **{"export_parquet": 1, "export_card": 1},
+}
 MERGED = ("pretrain", "default", "livecc_pretrain_default_with_seeks.jsonl")
 
 

@@ -42,6 +42,8 @@ def test_run_goes_on_when_there_is_space_again(project: Project) -> None:
             "select_samples": 1,
             "merge_samples": 1,
             "check_samples": 1,
+            "export_parquet": 1,
+            "export_card": 1,
             "summarize": 1,
         }
         assert contents(results) == before

@@ -29,6 +29,7 @@ KINDS = {
     "select_samples": "workflow",
     "merge_samples": "workflow",
     "check_samples": "workflow",
+    "export_samples": "workflow",
     "summarize": "workflow",
     "fetch_model": "lm",
     "identify_language": "lm",
@@ -45,7 +46,7 @@ NO_PATH = {"PYTHONPATH": ""}
 #: What a run of the small project below runs.
 SMALL = {
     *("clip_captions", "identify_language", "list_shards", "select_samples", "merge_samples"),
-    *("check_samples", "summarize"),
+    *("check_samples", "export_samples", "summarize"),
 }
 
 
@@ -189,7 +190,7 @@ def test_conda_environment_of_every_rule_is_that_of_its_interpreter() -> None:
     """What runs with the interpreter of a kind declares the conda environment of that kind."""
     seen = {}
     for file in (REPOSITORY / "rules").glob("*.smk"):
-        for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
+        for rule in re.split(r"^ *rule\b", file.read_text(), flags=re.MULTILINE)[1:]:
             called = re.search(r"script\('(\w+)'(?:, '(\w+)')?\)", rule)
             if called is None:
                 continue

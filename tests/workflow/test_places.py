@@ -19,7 +19,10 @@ from tests.workflow.running import FOLD, SUN, Project, Run, record
 
 pytestmark = pytest.mark.workflow
 
-SELECTING = {"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1}
+SELECTING = {
+    **{"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1},
+    **{"export_parquet": 1, "export_card": 1},
+}
 #: Somebody who is not root, without groups; who may read everything, because Python may be root's.
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.workflow
 MERGED = ("pretrain", "default", "livecc_pretrain_default_with_seeks.jsonl")
 
 #: The jobs of a changed threshold.
-SELECTING = {"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1}
+SELECTING = {
+    **{"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1},
+    **{"export_parquet": 1, "export_card": 1},
+}
 
 
 def decisions(project: Project) -> pd.DataFrame:
@@ -195,6 +198,8 @@ def test_appended_video_is_the_only_one_scored(project: Project) -> None:
         "select_samples": 1,
         "merge_samples": 1,
         "check_samples": 1,
+        "export_parquet": 1,
+        "export_card": 1,
         "summarize": 1,
     }
     assert project.stats("identify_language", "two")["scored"] == 1
@@ -246,6 +251,7 @@ def test_a_shard_that_goes_and_comes_back(project: Project) -> None:
     run = project.run()
     assert run.jobs().keys() == {
         *("list_shards", "select_samples", "merge_samples", "check_samples", "summarize"),
+        *("export_parquet", "export_card"),
     }
     assert project.results(*MERGED).read_bytes() == merged
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from livecc.formats.samples import read_offsets
-from livecc.selecting.manifest import verify
+from livecc.selecting.verify import verify
 from tests.workflow.running import Project
 
 pytestmark = pytest.mark.workflow
