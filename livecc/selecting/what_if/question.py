@@ -107,8 +107,8 @@ def changed_thresholds(
 ) -> dict[str, Any]:
     """The thresholds `base` with each of `settings` applied, in order.
 
-    A setting is RULE.BOUND=VALUE, RULE=none to disable a rule, top.KEY=VALUE, or on_unscored=VALUE (on_unknown=VALUE).
-    Lists are comma-separated.
+    A setting is RULE.BOUND=VALUE, RULE=none to disable a rule, top.KEY=VALUE, top=none, or
+    on_unscored=VALUE (on_unknown=VALUE). Lists are comma-separated.
     """
     thresholds = copy.deepcopy(dict(base))
     rules = configuration.active_rules(config, track)

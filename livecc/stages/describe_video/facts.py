@@ -87,7 +87,7 @@ def facts_of(line: bytes, mode: str = "default") -> LineFacts | None:
 
     def label(value: Any) -> str | None:
         text = _text(value, MAX_LABEL_CHARACTERS)
-        return text and (clean_title(text) if mode == "default" else text) or None
+        return (text and (clean_title(text) if mode == "default" else text)) or None
 
     captions = about.get("captions")
     return LineFacts(

@@ -132,7 +132,7 @@ def _batches(missing: Iterator[Item[Described]]) -> Iterator[list[Item[Described
         yield batch
 
 
-def _opened(batch: Sequence[Item[Described]], spec: JobSpec) -> dict[str, float | None | Failure]:
+def _opened(batch: Sequence[Item[Described]], spec: JobSpec) -> dict[str, float | Failure | None]:
     """Video -> the seconds that its file tells (None: it tells none), for files to open."""
     files = [(item.id, item.payload.file) for item in batch if item.payload.file is not None]
     if not files:
@@ -152,7 +152,7 @@ def _opened(batch: Sequence[Item[Described]], spec: JobSpec) -> dict[str, float 
 def _row(
     item: Item[Described],
     language: tuple[str, float],
-    files: dict[str, float | None | Failure],
+    files: dict[str, float | Failure | None],
     *,
     fold: bool,
 ) -> Row:

@@ -12,10 +12,10 @@ from livecc.declaration import (
     GPU_OF_FIGURES,
     CachedStage,
     Engine,
+    GatedOptions,
     Model,
     Resources,
     Speed,
-    GatedOptions,
 )
 from livecc.sections import (
     Fraction,
