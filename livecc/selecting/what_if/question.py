@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from livecc import configuration
+from livecc.declaration import TableStage
 from livecc.errors import LiveccError
 from livecc.formats.layout import Layout
+from livecc.formats.tables import schema
 from livecc.selecting.what_if.answer import Question
 from livecc.terminal import nearest
 from livecc.thresholds.kinds import Rule, bounds_of, read_bound
@@ -67,6 +69,7 @@ def ask(
     configuration.check(asked)
     base = against or (selection if settings else None)
     stages = configuration.active_stages(config, track)
+    _check_ranked(stages, thresholds)
     return Question(
         layout=Layout.of(config),
         track=track,
@@ -82,6 +85,18 @@ def ask(
         thresholds=thresholds,
         before=None if base is None else selections[base],
     )
+
+
+def _check_ranked(stages: Iterable[TableStage], thresholds: Mapping[str, Any]) -> None:
+    """Raise LiveccError if no enabled stage has a column that `top` needs."""
+    top = Top.of(thresholds)
+    known = {*schema("clips").names, *(name for stage in stages for name in stage.columns)}
+    for name in top.columns if top else ():
+        if name not in known:
+            raise LiveccError(
+                f"{TOP}: no enabled stage has scored {name!r} yet; put it into the configuration "
+                "and run the workflow, or enable the stage"
+            )
 
 
 def _chosen(kind: str, name: str | None, known: Sequence[str], default: str | None) -> str:
@@ -107,8 +122,8 @@ def changed_thresholds(
 ) -> dict[str, Any]:
     """The thresholds `base` with each of `settings` applied, in order.
 
-    A setting is RULE.BOUND=VALUE, RULE=none to disable a rule, top.KEY=VALUE, on_unscored=VALUE or
-    on_unknown=VALUE. Lists are comma-separated.
+    A setting is RULE.BOUND=VALUE, RULE=none to disable a rule, top.KEY=VALUE, top=none, or
+    on_unscored=VALUE (on_unknown=VALUE). Lists are comma-separated.
     """
     thresholds = copy.deepcopy(dict(base))
     rules = configuration.active_rules(config, track)

@@ -20,41 +20,10 @@ from livecc.stages.job_spec import JobSpec
 from tests.support.built_in import TRACKS
 from tests.support.videos import write_video
 
-ENGLISH = [
-    "we",
-    "will",
-    "fold",
-    "a",
-    "paper",
-    "boat",
-    "from",
-    "a",
-    "single",
-    "sheet",
-    "of",
-    "paper",
-    "and",
-    "press",
-    "the",
-    "crease",
-    "flat",
-]
-GERMAN = [
-    "wir",
-    "falten",
-    "heute",
-    "ein",
-    "Boot",
-    "aus",
-    "einem",
-    "Blatt",
-    "Papier",
-    "und",
-    "drücken",
-    "die",
-    "Falte",
-    "flach",
-]
+_TEXT = "we will fold a paper boat from a single sheet of paper and press the crease flat"
+ENGLISH = _TEXT.split()
+_TEXT = "wir falten heute ein Boot aus einem Blatt Papier und drücken die Falte flach"
+GERMAN = _TEXT.split()
 WORDS = {"whole.mp4": ENGLISH, "gone.mp4": GERMAN, "text.mp4": ENGLISH[3:], "../out.mp4": GERMAN}
 
 
