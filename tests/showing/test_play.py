@@ -53,7 +53,9 @@ def test_frames_are_those_of_the_clip(tmp_path: Path) -> None:
     assert seen.shape[2] == 240
     levels = seen[:, 80:116, 140:236].mean(axis=(1, 2, 3))
     wanted = 20 + STEP * np.minimum(np.arange(len(seen)) + round(0.5 * RATE), 74)
-    assert np.abs(levels - wanted).max() < 1.5
+    # Encoding changes levels a little; the next frame would be off by 3 throughout.
+    assert np.median(np.abs(levels - wanted)) < 1
+    assert np.abs(levels - wanted).max() < 3.5
 
 
 def test_words_appear_when_they_begin(tmp_path: Path) -> None:
