@@ -47,8 +47,8 @@ def show(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="With --play: a font (.ttf, .otf, .ttc) that has the letters of the words, if "
-            "those of this machine that are tried do not.",
+            help="With --play: a font (.ttf, .otf, .ttc) that has the letters of the words, if the "
+            "fonts of this machine that are tried do not.",
         ),
     ] = None,
 ) -> None:

@@ -7,9 +7,9 @@ for finite strata.
 
 An interval is that of Jeffreys for a simple random sample with the same variance (the *effective
 sample size*, as Korn and Graubard do with Clopper and Pearson's). It stays inside 0 and 1 and has
-a length where all labels agree. A small stratum whose labels happen to agree would pretend to
-have no variance, so the share of each stratum is first drawn towards that of all, and only a part
-of what stratification seems to gain is believed. In simulations (tests/labels/test_estimates.py)
+a length where all labels agree. A small stratum whose labels happen to agree would pretend to have
+no variance, so the share of each stratum is first drawn towards that of all, and only a part of
+what stratification seems to gain is believed. In simulations (tests/labels/test_estimates.py)
 intervals so made hold the truth in 90 to 98 of 100 samples; in more if only one or two labels of a
 domain are bad (or good), as all intervals do that are not random themselves.
 """
