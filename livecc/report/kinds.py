@@ -127,7 +127,7 @@ def _inside_video(values: RuleValues) -> dict[str, Any]:
 
     def passes(least: Any) -> Any:
         # A whole column of bounds at once: the check is of numbers alone.
-        one = InsideVideo(*values.rule.columns, least)
+        one = InsideVideo(values.rule.columns[0], values.rule.columns[1], least)
         return one.mask(values.columns)
 
     # From a step too low upwards, until the threshold itself agrees.
