@@ -21,8 +21,8 @@ from tests.support.places import LIVECC, REPOSITORY, SCRIPTS
 
 #: Every sub-command, in the order of the help.
 COMMANDS = (
-    *("validate", "shard", "models", "plan", "follow", "what-if", "check", "verify", "draw"),
-    *("cache", "install-profile"),
+    *("validate", "shard", "models", "plan", "follow", "what-if", "report", "browse", "check"),
+    *("verify", "draw", "cache", "install-profile"),
 )
 LEAVES = [
     *([name] for name in COMMANDS if name not in ("cache", "models")),
