@@ -33,7 +33,7 @@ def screenshot(page: Path, program: str) -> bytes:
         tab = browser.new_page(viewport=SIZE, color_scheme="light")
         tab.goto(page.resolve().as_uri())
         tab.wait_for_selector("html.ready")
-        tab.evaluate("livecc.state.change('lm_loss', {min: 1.5, max: 4.5})")
+        tab.evaluate("livecc.state.change('lm_loss', {min: 1.5, max: 3})")
         # The funnel's end and the explorer are in view.
         tab.evaluate("document.querySelector('#funnel').scrollIntoView({behavior: 'instant'})")
         tab.wait_for_timeout(500)

@@ -107,7 +107,7 @@ CHECKS: dict[str, Callable[[Command], None]] = {
     "pip": check_pip,
     "apptainer": check_apptainer,
     **dict.fromkeys(("snakemake", "sbatch", "export", "$EDITOR"), nothing_to_check),
-    **dict.fromkeys(("chgrp", "umask"), nothing_to_check),
+    **dict.fromkeys(("chgrp", "umask", "ssh"), nothing_to_check),
 }
 
 

@@ -21,8 +21,9 @@ from tests.support.places import LIVECC, REPOSITORY, SCRIPTS
 
 #: Every sub-command, in the order of the help.
 COMMANDS = (
-    *("validate", "shard", "models", "plan", "follow", "what-if", "show", "sample-for-labels"),
-    *("labels", "check", "verify", "draw", "cache", "install-profile"),
+    *("init", "ingest", "validate", "shard", "models", "plan", "follow", "what-if"),
+    *("report", "browse", "show", "sample-for-labels", "labels", "check", "verify", "draw"),
+    *("paper-counts", "cache", "install-profile"),
 )
 LEAVES = [
     *([name] for name in COMMANDS if name not in ("cache", "models")),
