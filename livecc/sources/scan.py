@@ -26,7 +26,7 @@ from livecc.files.paths import expanded
 PIECES = 64
 # Files between two calls of the progress callback.
 _STEP = 4096
-_BUFFERED = 1 << 14
+_BUFFERED_BYTES = 2**18
 _EXAMPLES = 5
 
 Progress = Callable[[int], None]
@@ -107,7 +107,8 @@ def scan(
     Links to folders are not followed, and hidden files are passed over. `seen`: files that were
     there before, for the progress.
     """
-    buffers: list[list[bytes]] = [[] for _ in range(PIECES)]
+    # Not lists: each line that orjson makes holds the kilobyte that it might have needed.
+    buffers = [bytearray() for _ in range(PIECES)]
     paths = [scratch / f"{number:02d}" for number in range(PIECES)]
     for path in paths:
         path.touch()
@@ -117,8 +118,8 @@ def scan(
             found += 1
             piece = _piece(file.folder, file.name)
             buffer = buffers[piece]
-            buffer.append(orjson.dumps(tuple(file)))
-            if len(buffer) >= _BUFFERED:
+            buffer += orjson.dumps(tuple(file), option=orjson.OPT_APPEND_NEWLINE)
+            if len(buffer) >= _BUFFERED_BYTES:
                 _spill(buffer, paths[piece])
             if progress is not None and not found % _STEP:
                 progress(seen + found)
@@ -136,10 +137,10 @@ def read_pieces(scratch: Path) -> Iterator[tuple[int, list[File]]]:
         yield number, [File(*orjson.loads(line)) for line in lines]
 
 
-def _spill(buffer: list[bytes], path: Path) -> None:
+def _spill(buffer: bytearray, path: Path) -> None:
     if buffer:
         with path.open("ab") as stream:
-            stream.write(b"\n".join([*buffer, b""]))
+            stream.write(buffer)
         buffer.clear()
 
 

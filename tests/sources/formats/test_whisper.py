@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from livecc.formats.input_lines import BadRecordError
 from livecc.stages.import_transcripts.shard import words_of
 from tests.sources.downloads import listed, made, part, reasons, write
 
@@ -96,3 +97,11 @@ def test_real_files(test_data: Path, tmp_path: Path, name: str) -> None:
     said = " ".join(segment["text"] for segment in orjson.loads(data)["segments"])
     assert " ".join(word for _, _, word in words) == " ".join(said.split())
     assert set(dropped) <= {"empty"}
+
+
+def test_a_problem_is_the_reason_in_the_stage_that_reads_words(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "half.json", b'{"segments": [')
+    (line,), _ = made(tmp_path, part("whisper", tmp_path / "in"))
+    with pytest.raises(BadRecordError, match="no JSON") as caught:
+        words_of(line, "default")
+    assert caught.value.video == "half.mp4"
