@@ -25,19 +25,27 @@
     };
   }
 
+  const ends = new WeakMap();
+
+  /** Between which two values all but the furthest of a column lie; found once for each column. */
+  function middle(values) {
+    if (!ends.has(values)) {
+      const step = Math.max(1, Math.floor(values.length / 20000));
+      const some = new Float64Array(Math.ceil(values.length / step));
+      let count = 0;
+      for (let k = 0; k < values.length; k += step) {
+        if (Number.isFinite(values[k])) some[count++] = values[k];
+      }
+      const known = some.subarray(0, count).sort();
+      ends.set(values, count
+        ? [known[Math.floor(0.002 * (count - 1))], known[Math.ceil(0.998 * (count - 1))]] : [0, 1]);
+    }
+    return ends.get(values);
+  }
+
   /** A range of a column that holds all but its furthest values, and `bounds`: {low, high}. */
   function range(values, bounds) {
-    const known = [];
-    const step = Math.max(1, Math.floor(values.length / 20000));
-    for (let k = 0; k < values.length; k += step) {
-      if (Number.isFinite(values[k])) known.push(values[k]);
-    }
-    known.sort((a, b) => a - b);
-    let low = 0, high = 1;
-    if (known.length) {
-      low = known[Math.floor(0.002 * (known.length - 1))];
-      high = known[Math.ceil(0.998 * (known.length - 1))];
-    }
+    let [low, high] = middle(values);
     for (const bound of bounds) {
       if (!Number.isFinite(bound)) continue;
       low = Math.min(low, bound);
