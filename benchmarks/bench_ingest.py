@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -56,11 +57,27 @@ def main() -> None:
 # --- throughput ----------------------------------------------------------------------------------
 
 
+def talk(seed: int, n_lines: int) -> list[caption_files.Line]:
+    """Lines of six to nine words without a pause, as most automatic captions are."""
+    chance = random.Random(seed)
+    words = "so this is what you want to do when the water boils because it's easy".split(" ")  # noqa: SIM905
+    lines: list[caption_files.Line] = []
+    time_ms = 0
+    for _ in range(n_lines):
+        said, offset = [], 0
+        for number in range(chance.randrange(6, 10)):
+            said.append((offset, " " * bool(number) + chance.choice(words)))
+            offset += chance.randrange(120, 520)
+        lines.append((time_ms, offset + 2500, said))
+        time_ms += offset + 10
+    return lines
+
+
 def throughput(folder: Path, name: str, options: argparse.Namespace) -> None:
     folder.mkdir()
     size = number = 0
     while size < options.mb * 1e6:
-        data = MAKERS[name](caption_files.speech(number, options.lines))
+        data = MAKERS[name](talk(number, options.lines))
         (folder / f"{number}.en-orig.{name}").write_bytes(data)
         size += len(data)
         number += 1

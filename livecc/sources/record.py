@@ -94,21 +94,26 @@ def to_line(video: Video, source: str) -> bytes:
             text = ""
         value[name] = text
     if problem is None:
-        for name, entries in (("subtitles", video.subtitles), ("content", video.content)):
-            if entries is None:
-                continue
-            if sum(len(entry[2]) for entry in entries) > MAX_SPOKEN_CHARACTERS:
-                problem = f"its captions are longer than {MAX_SPOKEN_CHARACTERS:,} characters"
-                break
-            value[name] = entries
+        spoken = (("subtitles", video.subtitles), ("content", video.content))
+        value |= {name: entries for name, entries in spoken if entries is not None}
     value["about"] = {name: facts.about.get(name) for name in ABOUT} | {"source": source}
     if problem is not None:
         value = _without_captions(value, problem)
     line = _dumped(value)
-    if len(line) > MAX_INPUT_LINE_BYTES:
-        problem = f"its captions take more than {MAX_INPUT_LINE_BYTES // 2**20} MiB"
-        line = _dumped(_without_captions(value, problem))
+    # Shorter lines cannot hold so much.
+    if len(line) > MAX_SPOKEN_CHARACTERS and (too_long := _too_long(video, line)):
+        line = _dumped(_without_captions(value, too_long))
     return line
+
+
+def _too_long(video: Video, line: bytes) -> str | None:
+    """The problem of a video whose captions are longer than speech can be, or fill a line."""
+    for entries in (video.subtitles, video.content):
+        if sum(len(entry[2]) for entry in entries or ()) > MAX_SPOKEN_CHARACTERS:
+            return f"its captions are longer than {MAX_SPOKEN_CHARACTERS:,} characters"
+    if len(line) > MAX_INPUT_LINE_BYTES:
+        return f"its captions take more than {MAX_INPUT_LINE_BYTES // 2**20} MiB"
+    return None
 
 
 def _without_captions(value: Mapping[str, Any], problem: str) -> dict[str, Any]:
