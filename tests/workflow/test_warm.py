@@ -1,0 +1,52 @@
+"""A process that is a fork behaves as one that was started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.warm import warm_python
+
+pytestmark = pytest.mark.workflow
+
+SCRIPT = """
+import os, signal, sys
+import livecc, torch
+print(livecc.__file__, os.getcwd(), os.environ["MARK"], sys.argv[1:], __name__, flush=True)
+print("an error", file=sys.stderr)
+if sys.argv[1] == "raise":
+    raise ValueError("raised")
+if sys.argv[1].startswith("-"):
+    os.kill(os.getpid(), -int(sys.argv[1]))
+sys.exit(int(sys.argv[1]))
+"""
+
+
+def test_a_fork_is_as_the_process_itself(tmp_path: Path) -> None:
+    (tmp_path / "livecc").mkdir()
+    (tmp_path / "livecc" / "__init__.py").touch()
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "MARK": "a mark"}
+    for word in ("0", "3", "raise", str(-signal.SIGKILL), str(-signal.SIGTERM)):
+        cold, warm = (
+            subprocess.run(
+                [python, str(script), word],
+                capture_output=True,
+                text=True,
+                cwd=tmp_path,
+                env=environment,
+                check=False,
+            )
+            for python in (sys.executable, warm_python())
+        )
+        assert warm.returncode == cold.returncode
+        assert warm.stdout == cold.stdout
+        assert str(tmp_path / "livecc") in warm.stdout
+        assert warm.stderr.splitlines()[:1] == cold.stderr.splitlines()[:1] == ["an error"]
+        assert warm.stderr.splitlines()[-1] == cold.stderr.splitlines()[-1]
