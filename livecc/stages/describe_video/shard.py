@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livecc.declaration import TableStage
 from livecc.files.lines import read_jsonl
 from livecc.files.parquet import write_table
 from livecc.formats.records import Transcript
@@ -24,6 +23,7 @@ from livecc.media.file_seconds import file_seconds, import_libraries
 from livecc.media.pool import Failure, work_ahead
 from livecc.scores.fingerprint import content_key
 from livecc.scores.job import Engine, Item, Row, ScoreJob, engine_version, ok
+from livecc.stages.describe_video.declaration import STAGE
 from livecc.stages.describe_video.facts import LineFacts, read_facts, without_line
 from livecc.stages.identify_language.declaration import STAGE as IDENTIFY_LANGUAGE
 from livecc.stages.identify_language.letter_case import without_capitals
@@ -103,8 +103,7 @@ def prepare(spec: JobSpec) -> ScoreJob[Described]:
         return run
 
     def write(path: Path, rows: Iterable[tuple[str, Row]]) -> None:
-        assert isinstance(spec.stage, TableStage)
-        write_table(path, spec.stage.schema, _with_facts(spec.files["lines"], spec.mode, rows))
+        write_table(path, STAGE.schema, _with_facts(spec.files["lines"], spec.mode, rows))
 
     return ScoreJob(spec, settings, items, load_engine, details, write)
 
@@ -158,9 +157,12 @@ def _row(
     *,
     fold: bool,
 ) -> Row:
-    seconds, state, transient = files.get(item.id), item.payload.state, False
-    if isinstance(seconds, Failure):
-        state, transient, seconds = UNREADABLE, seconds.transient, None
+    found, state = files.get(item.id), item.payload.state
+    transient = isinstance(found, Failure) and found.transient
+    if isinstance(found, Failure):
+        seconds, state = None, UNREADABLE
+    else:
+        seconds = found
     label, confidence = language
     row = ok(
         file=state,
