@@ -36,15 +36,16 @@ class Goals:
 
 @dataclass(frozen=True)
 class Exact:
-    """What a proposal keeps, decided for every clip as a run would."""
+    """What a proposal keeps of the `usable` clips, decided for each of them as a run would."""
 
     proposal: Proposal
     settings: tuple[str, ...]
     answer: Answer
+    usable: int
 
     def told(self) -> str:
         after = self.answer.after
-        share = after.clips / max(self.answer.clips, 1)
+        share = after.clips / max(self.usable, 1)
         hours = after.seconds / 3600
         text = f"keeps {count(after.clips, 'clip')} ({share:.1%}), {hours:,.1f} hours"
         waiting = sum(self.answer.to_score.values())
@@ -250,7 +251,7 @@ def _proposals(
         asked = ask(config, question.track, question.selection, settings, None)
         # Not against the last run, of which there may be none.
         asked = replace(asked, before=question.thresholds)
-        joint.append(Exact(proposal, settings, answer(asked, threads)))
+        joint.append(Exact(proposal, settings, answer(asked, threads), total))
     return tuple(joint), tuple(single)
 
 

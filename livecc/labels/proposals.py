@@ -193,7 +193,8 @@ class Proposer:
                 step: tuple[tuple[float, float], str, tuple[int, int]] | None = None
                 for knob in grid.free:
                     kept, every, fine = grid.tables(knob, state, weights, good)
-                    precision = (fine + borrowed * prior) / (every + borrowed)
+                    # Pairs in the wrong order have sums below 0; `_best` takes none of them.
+                    precision = (fine + borrowed * prior) / (np.maximum(every, 0) + borrowed)
                     pair, rank = _best(knob, precision, kept, least)
                     if pair is not None and (step is None or rank > step[0]):
                         step = (rank, knob.rule, pair)

@@ -134,12 +134,8 @@ def render_proposals(console: Any, proposals: Sequence[Proposal], rules: Sequenc
             else f"most clips with a precision of at least {wanted:.1%}"
         )
         console.print(what)
-        table = plain_table(
-            "changed",
-            "bounds",
-            right=("clips kept", "precision, held out", "on labels seen"),
-            gap=3,
-        )
+        right = ("kept", "held out", "seen")
+        table = plain_table("changed", "bounds", right=right, gap=2, fold=True)
         for proposal in own:
             joint = len(proposal.rules) == len(rules) and len(rules) > 1
             name = "all together" if joint else ", ".join(proposal.rules)
@@ -156,8 +152,8 @@ def render_proposals(console: Any, proposals: Sequence[Proposal], rules: Sequenc
         console.print(table)
         console.print()
     console.print(
-        "Held out: measured on labels with which the thresholds were not chosen. Trust it, not the "
-        "last column."
+        "Held out, seen: the precision on labels with which the thresholds were not chosen, and on "
+        "those with which they were, which is too good to be true."
     )
 
 
@@ -177,15 +173,15 @@ def yaml_of(proposal: Proposal, track: str, selection: str, kept: str) -> str:
         spread = "; ".join(
             f"{name} {_value(low)} to {_value(high)}" for name, (low, high) in bound.spread.items()
         )
-        comment = f"  # {spread}" if spread else ""
+        gone = [name for name in bound.spread if name not in bound.bounds]
+        without = f"without {' and '.join(gone)}; " if gone else ""
+        comment = f"  # {without}{spread}" if spread else ""
         lines.append(f"      {_key(bound.rule)}: {_inline(bound.bounds)}{comment}")
     lines.append(f"# after each rule: where {MIDDLE:.0%} of the thresholds of resampled labels lie")
     return "\n".join(lines)
 
 
 def _inline(bounds: Mapping[str, Any]) -> str:
-    if not bounds:
-        return "null"
     return "{" + ", ".join(f"{name}: {_value(value)}" for name, value in bounds.items()) + "}"
 
 
