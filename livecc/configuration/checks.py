@@ -349,14 +349,16 @@ def _input_problems(config: Mapping[str, Any]) -> Iterator[str]:
 def _from_problems(config: Mapping[str, Any], name: str) -> Iterator[str]:
     """What is wrong with a track whose videos are those that another one keeps."""
     told = config["tracks"][name]
-    given = told["from"]
+    given = told.get("from")
     if given is None:
         return
     path = f"tracks.{name}.from"
     for key in ("inputs", "sources"):
-        if told[key]:
+        if told.get(key):
             yield f"{path}: tracks.{name}.{key} is given, too; leave one of them out"
-    givers = [other for other in active_tracks(config) if config["tracks"][other]["from"] is None]
+    givers = [
+        other for other in active_tracks(config) if config["tracks"][other].get("from") is None
+    ]
     if given["track"] not in givers or given["track"] == name:
         others = [other for other in givers if other != name]
         allowed = f"one of {', '.join(others)}" if others else "another track, and none has any"
@@ -369,14 +371,14 @@ def _from_problems(config: Mapping[str, Any], name: str) -> Iterator[str]:
 
 
 def _unknown_sources(config: Mapping[str, Any], name: str) -> Iterator[str]:
-    for source in config["tracks"][name]["sources"]:
+    for source in config["tracks"][name].get("sources", ()):
         if source not in config["sources"]:
             hint = nearest(source, sorted(config["sources"]))
             yield f"tracks.{name}.sources: {source!r} is not in `sources`{hint}"
 
 
 def _source_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    for name, source in config["sources"].items():
+    for name, source in config.get("sources", {}).items():
         path = f"sources.{name}"
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
             yield (

@@ -55,10 +55,10 @@ def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
     Files that the workflow itself makes need not exist.
     """
     told, layout = config["tracks"][track], Layout.of(config)
-    if told["from"] is not None:
+    if told.get("from") is not None:
         names = shards(config, told["from"]["track"])
         return {name: layout.shard(track, name).taken_lines for name in names}
-    found = find_shards(told["inputs"], f"tracks.{track}.inputs")
+    found = find_shards(told.get("inputs", ()), f"tracks.{track}.inputs")
     for source, name in source_shards(config, track):
         if name in found:
             raise LiveccError(
@@ -73,7 +73,7 @@ def source_shards(config: Mapping[str, Any], track: str) -> list[tuple[str, str]
     """(source, shard) for all shards of a track that are made of sources."""
     return [
         (source, shard)
-        for source in dict.fromkeys(config["tracks"][track]["sources"])
+        for source in dict.fromkeys(config["tracks"][track].get("sources", ()))
         for shard in shard_names(source, config["sources"][source]["shards"])
     ]
 
@@ -82,7 +82,7 @@ def used_sources(config: Mapping[str, Any]) -> dict[str, list[str]]:
     """Source -> the tracks that use it; only those that are used."""
     used: dict[str, list[str]] = {}
     for track in active_tracks(config):
-        for source in config["tracks"][track]["sources"]:
+        for source in config["tracks"][track].get("sources", ()):
             used.setdefault(source, []).append(track)
     return used
 
