@@ -26,7 +26,8 @@ rule list_shards:
         "../envs/workflow.yaml"
     params:
         others=lambda wildcards, input: ([f"--shards-of={input.others}"] if input.others else []),
-        sources=lambda wildcards: [
+        # Functions of `input`, so no params that rerun it.
+        sources=lambda wildcards, input: [
             f"--source={source}={config['sources'][source]['shards']}"
             for source in config["tracks"][wildcards.track]["sources"]
         ],

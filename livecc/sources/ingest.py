@@ -132,6 +132,8 @@ def ingest(
         if changed:
             split_all()
         lists = stack.enter_context(scratch_folder(folder / "lists"))
+        # Before the first shard: a run that is killed leaves shards that the next knows as its own.
+        _save(folder, state)
         saved = time.monotonic()
         try:
             for done, shard in enumerate(changed):
