@@ -7,9 +7,10 @@ other machines set their own.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,25 @@ def folders_of(config: Mapping[str, Any]) -> list[str]:
     for track in configuration.active_tracks(config):
         shown.append(config["tracks"][track]["videos"])
         shown += [str(Path(file).parent) for file in configuration.shards(config, track).values()]
+    shown += [str(expanded(path).parent) for path in config["exclude"]]
+    for source in configuration.used_sources(config):
+        for part in config["sources"][source]["from"]:
+            places = [*part["paths"], *part.get("metadata", ())]
+            shown += [
+                str(path if path.is_dir() else path.parent) for path in _without_globs(places)
+            ]
     shown += [str(score.path.parent) for score in external_scores(config).values()]
     models = configuration.models(config).values()
     return [*shown, *(model for model in models if Path(model).is_dir())]
+
+
+def _without_globs(places: Iterable[str]) -> Iterator[Path]:
+    """Each place, or the folder above the first wildcard in it."""
+    for place in places:
+        path = expanded(place)
+        while not path.exists() and glob.has_magic(str(path)):
+            path = path.parent
+        yield path
 
 
 def container_environment(

@@ -114,8 +114,9 @@ class ListedSource:
     def write(self, is_made: Callable[[str], bool]) -> None:
         """Write what jobs need, and remove what was made of shards that are no more."""
         for shard in self.assigned.shards:
-            if not is_made(shard):
-                self._listing.write(shard, self._made(self._files.work(shard)))
+            work = self._made(self._files.work(shard))
+            if not is_made(shard) or not work.exists():
+                self._listing.write(shard, work)
         self._remove_others()
         write_json(self._made(self._files.assigned), msgspec.to_builtins(self.assigned))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from livecc import configuration
 from livecc.configuration import containers
 
 
@@ -32,3 +33,27 @@ def test_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "nvidiactl").touch()
     variables = containers.container_environment([tmp_path], {"APPTAINER_BIND": "/a:/b"})
     assert variables == {"APPTAINER_BIND": f"/a:/b,{tmp_path}", "APPTAINER_NV": "1"}
+
+
+def test_sources_and_lists_are_seen(tmp_path: Path) -> None:
+    for name in ("down/sub", "dumps/a", "lists"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "lists" / "out.txt").write_text("x\n")
+    (tmp_path / "facts.csv").write_text("id\n")
+    parts = [
+        {"format": "ytdlp", "paths": [str(tmp_path / "down")]},
+        {
+            "format": "jsonl",
+            "paths": [str(tmp_path / "dumps" / "*" / "x*.jsonl")],
+            "metadata": [str(tmp_path / "facts.csv")],
+        },
+    ]
+    config = configuration.complete(
+        {
+            "sources": {"s": {"shards": 2, "from": parts}},
+            "tracks": {"pretrain": {"sources": ["s"], "videos": str(tmp_path)}},
+            "exclude": [str(tmp_path / "lists" / "out.txt")],
+        }
+    )
+    shown = {Path(folder) for folder in containers.folders_of(config)}
+    assert {tmp_path / "down", tmp_path / "dumps", tmp_path, tmp_path / "lists"} <= shown
