@@ -17,7 +17,7 @@ from livecc.scores.columns import read_columns
 from livecc.scores.tables import CLIP, transcripts_with_clips
 from livecc.selecting.decisions import Decisions, decide
 from livecc.thresholds.kinds import Band, InsideVideo, Language, Threshold
-from livecc.thresholds.sets import ON_UNSCORED, parse_rules
+from livecc.thresholds.sets import lenience, parse_rules
 
 #: Characters of what was said before a clip that a page has; the trainer gets all of them.
 SHOWN_PREVIOUS = 1_500
@@ -42,7 +42,7 @@ def _groups(clips: TrackClips, count: int) -> list[list[int]]:
     groups: list[list[int]] = []
     for selection in clips.track.selections.values():
         thresholds = parse_rules(selection, clips.rules)
-        decided = decide(clips.columns, thresholds, selection.get(ON_UNSCORED, "drop"))
+        decided = decide(clips.columns, thresholds, *lenience(selection))
         groups.append(_spread(np.flatnonzero(decided.kept), count))
         for name, threshold in thresholds.items():
             number = decided.rules.index(name)
