@@ -158,16 +158,11 @@ TARGETS = {"plan", "fetch_models"}
 
 
 def my_yaml(folder: Path) -> Path:
-    """The configuration of the README, with both tracks and with its input."""
+    """The configuration of the README, and the folder of its source."""
     [text] = [text for name, text in blocks("yaml") if name == "README.md" and "# my.yaml" in text]
     config = yaml.safe_load(text.replace("/data", str(folder / "data")))
-    (folder / "data" / "videos").mkdir(parents=True)
-    for track in ("pretrain", "sft"):
-        (folder / "data" / f"{track}.jsonl").write_text("{}\n")
-    assert set(config["tracks"]) == {"pretrain"}
-    config["tracks"]["sft"] = dict(config["tracks"]["pretrain"])
-    for track in ("pretrain", "sft"):
-        config["tracks"][track]["inputs"] = [str(folder / "data" / f"{track}.jsonl")]
+    (folder / "data" / "downloads").mkdir(parents=True)
+    assert set(config["tracks"]) == {"pretrain", "sft"}
     (folder / "my.yaml").write_text(yaml.safe_dump(config))
     return folder / "my.yaml"
 
