@@ -239,7 +239,9 @@ def runtime_for(stage, input, attempt):
     known = workflow.is_main_process and table is not None and Path(table).exists()
     items = job_resources.items_of(stage, Path(table)) if known else None
     speed = job_resources.speed_of(Path(CACHE), stage.name) if items else None
-    return job_resources.score_minutes(minutes, attempt, input.size_mb, items, speed)
+    # Snakemake takes milliseconds for the size, also of files that are not there yet.
+    size_mb = input.size_mb if not speed and (known or table is None) else 0
+    return job_resources.score_minutes(minutes, attempt, size_mb, items, speed)
 
 
 def resources_for(stage):

@@ -6,7 +6,7 @@
 # Those of stages are in rules/common.smk and rules/import_scores.smk.
 
 from livecc.exports.formats import described, options_for
-from livecc.report.run import settings_of as report_settings_of
+from livecc.report.run import deciding_settings, settings_of as report_settings_of
 from livecc.selecting.manifest import release_configuration
 
 
@@ -168,10 +168,10 @@ def report_settings():
     return as_json(report_settings_of(config))
 
 
+@cache
 def reported_with():
     """What the page was made with: what it shows, not what only sets the pace of jobs."""
-    told = report_settings_of(config)
-    del told["changed"]
+    told = deciding_settings(config)
     videos = [told["tracks"][track].pop("videos") for track in TRACKS]
     return made_with({"told": told, "options": config["report"]}, *videos, results=RESULTS)
 

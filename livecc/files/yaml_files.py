@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,27 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULTS_FILE = REPOSITORY / "config.yaml"
 
 
+#: As fast as YAML is read; for this project's own files, because it is not safe from deep nesting.
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """The mapping in a YAML file; raises LiveccError when it cannot be read as one."""
+    place = Path(path)
+    if place.parent == REPOSITORY:
+        # Read several times by each process.
+        return copy.deepcopy(_own(place, place.stat().st_mtime_ns))
+    return _read(place, yaml.SafeLoader)
+
+
+@cache
+def _own(path: Path, _changed: int) -> dict[str, Any]:
+    return _read(path, _FAST)
+
+
+def _read(path: Path, loader: Any) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        value = yaml.load(path.read_text(encoding="utf-8"), loader)
     except OSError as error:
         raise LiveccError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -62,6 +62,11 @@ class ReportedRun:
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a page needs of a checked configuration, as JSON: the argument of `run_of`."""
+    return {**deciding_settings(config), "changed": dict(changed_settings(config))}
+
+
+def deciding_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `settings_of`, what decides which clips a page has and what it says of them."""
     return {
         "mode": config["mode"],
         "external": {
@@ -79,7 +84,6 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
             }
             for track in configuration.active_tracks(config)
         },
-        "changed": dict(changed_settings(config)),
     }
 
 
