@@ -152,14 +152,14 @@ class _Screen:
         tags = line.count("<")
         if tags:
             found = _STAMPED.findall(line)
-            if tags == 3 * len(found):
-                # As YouTube writes nearly all lines.
-                texts = [line[: line.index("<")], *[word for _, _, word in found]]
-                said = plain = " ".join(texts)
-                if "&" in plain:
-                    said = html.unescape(plain)
-                count, texts = len(texts), said.split()
-                if len(texts) == count:
+            texts = [line[: line.index("<")], *[word for _, _, word in found]]
+            plain = " ".join(texts)
+            # As YouTube writes nearly all lines; nothing may stand between a word and a tag.
+            if tags == 3 * len(found) and plain == _without_tags(line):
+                said = _unescaped(plain)
+                count, texts = len(texts), said.split(" ")
+                # Two words of one piece may not make up for a blank one.
+                if len(texts) == count and texts == said.split():
                     starts = [_ms(second) + int(ms) for second, ms, _ in found]
                     self.words.add_line([start, *starts], texts)
                     self.lines.append((start, end, said.strip(" ")))

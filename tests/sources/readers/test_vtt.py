@@ -64,6 +64,18 @@ def test_entities_and_colours_of_words() -> None:
     assert words == [">>", "it's", "AT&T", "now"]
 
 
+def test_text_behind_a_word_and_blank_words() -> None:
+    text = (
+        "WEBVTT\n\n00:00.000 --> 00:03.000\nwe<00:00:01.000><c> go</c> on\n\n"
+        "00:03.000 --> 00:06.000\n"
+        "&gt;&gt; well<00:00:04.000><c> &nbsp;</c><00:00:05.000><c> so</c>\n"
+    )
+    assert [(start, word) for start, _, word in read(text.encode()).words or ()] == [
+        *((0.0, "we"), (1.0, "go"), (1.75, "on")),
+        *((3.0, ">>"), (3.75, "well"), (5.0, "so")),
+    ]
+
+
 def test_plain_captions() -> None:
     text = """WEBVTT - a title
 
