@@ -21,7 +21,7 @@ Bytes = NDArray[np.uint8]
 Times = NDArray[np.int32]
 
 #: The time of a word (second, milliseconds), and a tag around it.
-STAMP = re.compile(r"<((?:\d+:)?\d\d:\d\d)\.(\d\d\d)>")
+STAMP = re.compile(r"<((?:\d{1,9}:)?\d\d:\d\d)\.(\d\d\d)>")
 CLASS = re.compile(r"</?c[^<>]*>")
 _REGULAR = re.compile(r"[^<]*(?:<[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}><c> [^<]*</c>)*")
 

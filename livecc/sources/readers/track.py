@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -154,8 +154,8 @@ def until_next(lines: Iterable[tuple[float, float, str]]) -> list[Timed]:
     """
     ordered = sorted(lines, key=itemgetter(0))
     cut: list[Timed] = []
-    for (start, end, text), following in zip(
-        ordered, [*(line[0] for line in ordered[1:]), math.inf], strict=True
-    ):
+    followings = chain((line[0] for line in ordered[1:]), (math.inf,))
+    # Without lines, there is one more of them.
+    for (start, end, text), following in zip(ordered, followings, strict=False):
         cut.append((seconds(start), seconds(min(end, max(following, start))), text))
     return cut

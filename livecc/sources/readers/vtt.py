@@ -29,7 +29,8 @@ from livecc.sources.readers.stamps import CLASS, STAMP, Stamps, clocks, stamps_o
 from livecc.sources.readers.track import Track, Words, decoded, timed
 from livecc.sources.record import Timed, UnreadableError
 
-_TIME = r"(?:(\d+):)?(\d\d):(\d\d)[.,](\d\d\d)"
+# More hours are no time: they are larger than numbers can be.
+_TIME = r"(?:(\d{1,9}):)?(\d\d):(\d\d)[.,](\d\d\d)"
 _TIMING = rf"{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t][^\n]*)?"
 _CUE = re.compile(rf"^{_TIMING}\n((?:[^\n]+\n)*)", re.MULTILINE)
 _INNER_TIMING = re.compile(_TIMING)
