@@ -54,14 +54,22 @@ def stamps_of(lines: Sequence[str]) -> Stamps:
     stamps = _at_once(lines)
     if stamps is not None:
         return stamps
-    regular = [_REGULAR.fullmatch(line) is not None for line in lines]
-    stamps = _at_once([line if fits else "" for line, fits in zip(lines, regular, strict=True)])
+    # Most odd lines have a word without a space, or another tag; to match takes five times as long.
+    regular = [3 * line.count("><c> ") == line.count("<") for line in lines]
+    stamps = _at_once(_kept(lines, regular))
+    if stamps is None:
+        regular = [_REGULAR.fullmatch(line) is not None for line in lines]
+        stamps = _at_once(_kept(lines, regular))
     assert stamps is not None
     for number, fits in enumerate(regular):
         if not fits:
             stamps.plain[number] = without_tags(lines[number])
             stamps.counts[number] = -1
     return stamps
+
+
+def _kept(lines: Sequence[str], regular: Sequence[bool]) -> list[str]:
+    return [line if fits else "" for line, fits in zip(lines, regular, strict=True)]
 
 
 def without_tags(line: str) -> str:
