@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from itertools import chain, groupby, islice
-from operator import eq, gt, itemgetter
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from livecc.formats.unspaced import joint
 from livecc.sources.record import Timed, UnreadableError
@@ -107,21 +110,20 @@ class Words:
 
     def finished(self) -> list[Timed]:
         """[start, end, word] in seconds, in order of time."""
-        starts, texts = self._starts, self._texts
-        if any(map(gt, starts, islice(starts, 1, None))):
-            pairs = sorted(zip(starts, texts, strict=True), key=itemgetter(0))
-            starts, texts = [start for start, _ in pairs], [text for _, text in pairs]
-        # Each start with the next one.
-        pairs_of = zip(starts, chain(islice(starts, 1, None), (math.inf,)), strict=True)
-        most = MOST_WORD_MS
-        ends = [after if after < start + most else start + most for start, after in pairs_of]
-        if any(map(eq, starts, islice(starts, 1, None))):
-            starts = list(starts)
-            _share(starts, ends)
-        return [
-            (start / 1000, end / 1000, text)
-            for start, end, text in zip(starts, ends, texts, strict=True)
-        ]
+        return timed(np.array(self._starts, np.float64), self._texts)
+
+
+def timed(starts: NDArray[Any], texts: list[str]) -> list[Timed]:
+    """[start, end, word] in seconds, in order of time, of words with their starts, see `Words`."""
+    if (starts[1:] < starts[:-1]).any():
+        order = np.argsort(starts, kind="stable")
+        starts, texts = starts[order], [texts[number] for number in order]
+    ends = np.minimum(np.append(starts[1:], np.inf), starts + MOST_WORD_MS)
+    if (starts[1:] == starts[:-1]).any():
+        shared = starts.tolist(), ends.tolist()
+        _share(*shared)
+        starts, ends = np.array(shared)
+    return list(zip((starts / 1000).tolist(), (ends / 1000).tolist(), texts, strict=True))
 
 
 def words_of(pieces: Iterable[Piece]) -> list[Timed]:
@@ -152,8 +154,8 @@ def until_next(lines: Iterable[tuple[float, float, str]]) -> list[Timed]:
     """
     ordered = sorted(lines, key=itemgetter(0))
     cut: list[Timed] = []
-    for (start, end, text), following in zip(
-        ordered, [*(line[0] for line in ordered[1:]), math.inf], strict=True
-    ):
+    followings = chain((line[0] for line in ordered[1:]), (math.inf,))
+    # Without lines, there is one more of them.
+    for (start, end, text), following in zip(ordered, followings, strict=False):
         cut.append((seconds(start), seconds(min(end, max(following, start))), text))
     return cut

@@ -23,22 +23,24 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from livecc.sources.readers.track import Track, Words, decoded
-from livecc.sources.record import UnreadableError
+import numpy as np
 
-_TIME = r"(?:(\d+):)?(\d\d):(\d\d)[.,](\d\d\d)"
+from livecc.sources.readers.stamps import CLASS, STAMP, Stamps, clocks, stamps_of, without_tags
+from livecc.sources.readers.track import Track, Words, decoded, timed
+from livecc.sources.record import Timed, UnreadableError
+
+# More hours are no time: they are larger than numbers can be.
+_TIME = r"(?:(\d{1,9}):)?(\d\d):(\d\d)[.,](\d\d\d)"
 _TIMING = rf"{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t][^\n]*)?"
 _CUE = re.compile(rf"^{_TIMING}\n((?:[^\n]+\n)*)", re.MULTILINE)
 _INNER_TIMING = re.compile(_TIMING)
-_STAMP = re.compile(r"<((?:\d+:)?\d\d:\d\d)\.(\d\d\d)>")
 #: A cue of automatic captions as YouTube writes it: two lines.
 _YOUTUBE_CUE = re.compile(
-    r"^(\d\d:\d\d:\d\d)\.(\d\d\d) --> (\d\d:\d\d:\d\d)\.(\d\d\d)[^\n]*\n([^\n]+)\n([^\n]+)\n\n",
+    r"^([0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3} --> [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3})[^\n]*\n"
+    r"([^\n]+)\n([^\n]+)\n\n",
     re.MULTILINE,
 )
-#: A word with its time, as YouTube writes nearly all of them.
-_STAMPED = re.compile(r"<(\d\d:\d\d:\d\d)\.(\d\d\d)><c> ([^< ]+)</c>")
-_CLASS = re.compile(r"</?c[^<>]*>")
+_TIMING_BYTES = len("00:00:00.000 --> 00:00:00.000")
 _LANGUAGE = re.compile(r"^Language: *([A-Za-z0-9_-]+) *$", re.MULTILINE)
 _SKIPPED = re.compile(r"^(NOTE|STYLE|REGION)(?:[ \t\n][^\n]*\n?)(?:[^\n]+\n)*", re.MULTILINE)
 #: A line that is shown again follows within this many milliseconds.
@@ -46,6 +48,8 @@ _MOST_PAUSE_MS = 150
 
 #: (start, end in milliseconds, lines)
 Cue = tuple[int, int, list[str]]
+#: (start, end in milliseconds, line with its tags)
+Said = tuple[int, int, str]
 
 
 def read(data: bytes) -> Track:
@@ -59,7 +63,7 @@ def read(data: bytes) -> Track:
     head = text[: max(text.find("-->"), 0)] or text[:1000]
     declared = _LANGUAGE.search(head)
     language = declared[1] if declared else None
-    if _STAMP.search(text):
+    if STAMP.search(text):
         return _rolling(text, language)
     lines: list[tuple[float, float, str]] = []
     for start, end, shown in _cues(text):
@@ -115,73 +119,116 @@ class _Screen:
     """What automatic captions show, of which each line is said once."""
 
     def __init__(self) -> None:
-        self.words = Words()
-        self.lines: list[tuple[float, float, str]] = []
+        self.said: list[Said] = []
         # What was on the screen just before, without tags, but with entities.
         self._before: list[str] = []
         self._until = -_MOST_PAUSE_MS
 
-    def youtube(self, cues: Sequence[tuple[str, str, str, str, str, str]]) -> None:
-        """Show cues of two lines: the last line again, and nothing or a new line below it."""
-        for begin, ms, end, end_ms, one, two in cues:
-            start, until = _ms(begin) + int(ms), _ms(end) + int(end_ms)
-            follows = start - self._until <= _MOST_PAUSE_MS
-            if follows and self._before and one == self._before[-1]:
-                self._until = until
-                self._before = [one]
-                if not two.isspace():
-                    self._before.append(self._say(start, until, two))
+    def youtube(self, cues: Sequence[tuple[str, str, str]]) -> Stamps:
+        """Show cues of two lines: the last line again, and nothing or a new line below it.
+
+        Returns the stamps of what was said.
+        """
+        if not cues:
+            return stamps_of([])
+        timings, ones, twos = zip(*cues, strict=True)
+        rows = np.frombuffer("".join(timings).encode(), np.uint8).reshape(-1, _TIMING_BYTES)
+        blank = list(map(str.isspace, twos))
+        new = [two for two, nothing in zip(twos, blank, strict=True) if not nothing]
+        stamps = stamps_of(new)
+        plain = iter(stamps.plain)
+        said = self.said
+        for start, end, one, two, nothing in zip(
+            clocks(rows[:, :12]).tolist(),
+            clocks(rows[:, -12:]).tolist(),
+            ones,
+            twos,
+            blank,
+            strict=True,
+        ):
+            two_plain = two if nothing else next(plain)
+            before = self._before
+            if before and one == before[-1] and start - self._until <= _MOST_PAUSE_MS:
+                self._until = end
+                if nothing:
+                    self._before = [one]
+                else:
+                    said.append((start, end, two))
+                    self._before = [one, two_plain]
             else:
-                self.show(start, until, [one, two])
+                self.show(start, end, [one, two])
+        # Rarely, an upper line is said, too.
+        lines = [line for _, _, line in said]
+        return stamps if lines == new else stamps_of(lines)
 
     def show(self, start: int, end: int, raw: Sequence[str]) -> None:
         """Show the lines of any cue."""
         lines = [line for line in raw if line and not line.isspace()]
-        shown = [_without_tags(line) for line in lines]
+        shown = [without_tags(line) for line in lines]
         again = 0
         if start - self._until <= _MOST_PAUSE_MS:
             again = _again(self._before, shown)
         # What comes with times is said again.
-        timed = [number for number, line in enumerate(lines) if _STAMP.search(line)]
-        for line in lines[min([again, *timed]) :]:
-            self._say(start, end, line)
+        timed = [number for number, line in enumerate(lines) if STAMP.search(line)]
+        self.said += [(start, end, line) for line in lines[min([again, *timed]) :]]
         self._before, self._until = shown, end
-
-    def _say(self, start: int, end: int, line: str) -> str:
-        """Say a line; returns it without tags."""
-        tags = line.count("<")
-        if tags:
-            found = _STAMPED.findall(line)
-            if tags == 3 * len(found):
-                # As YouTube writes nearly all lines.
-                texts = [line[: line.index("<")], *[word for _, _, word in found]]
-                said = plain = " ".join(texts)
-                if "&" in plain:
-                    said = html.unescape(plain)
-                count, texts = len(texts), said.split()
-                if len(texts) == count:
-                    starts = [_ms(second) + int(ms) for second, ms, _ in found]
-                    self.words.add_line([start, *starts], texts)
-                    self.lines.append((start, end, said.strip(" ")))
-                    return plain
-        plain, *parts = _STAMP.split(_CLASS.sub("", line))
-        self.words.add(start, _unescaped(plain), True)
-        for second, ms, word in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-            self.words.add(_ms(second) + int(ms), _unescaped(word), False)
-            plain += word
-        self.lines.append((start, end, _unescaped(plain).strip(" ")))
-        return plain
 
 
 def _rolling(text: str, language: str | None) -> Track:
     screen = _Screen()
     cues = _YOUTUBE_CUE.findall(text)
     if len(cues) == text.count("-->"):
-        screen.youtube(cues)
+        stamps = screen.youtube(cues)
     else:
         for cue in _cues(text):
             screen.show(*cue)
-    return Track(screen.lines, screen.words.finished(), language)
+        stamps = stamps_of([line for _, _, line in screen.said])
+    texts = [_unescaped(plain) for plain in stamps.plain]
+    words = _words_at_once(screen.said, texts, stamps)
+    if words is None:
+        words = _words_by_line(screen.said, texts, stamps)
+    lines: list[tuple[float, float, str]] = [
+        (start, end, text.strip(" "))
+        for (start, end, _), text in zip(screen.said, texts, strict=True)
+    ]
+    return Track(lines, words, language)
+
+
+def _words_at_once(said: list[Said], texts: list[str], stamps: Stamps) -> list[Timed] | None:
+    """The words, if each line begins with one and has one for each of its stamps; else None."""
+    joined = " ".join(texts)
+    words = joined.split()
+    counts = np.array(stamps.counts, np.int64)
+    # No white space but one space before each word with a stamp.
+    if [text.count(" ") for text in texts] != stamps.counts or " ".join(words) != joined:
+        return None
+    begins = [start for start, _, _ in said]
+    # Cues may begin later than 32 bits hold.
+    times = stamps.times.astype(np.float64)
+    return timed(np.insert(times, np.cumsum(counts) - counts, begins), words)
+
+
+def _words_by_line(said: list[Said], texts: list[str], stamps: Stamps) -> list[Timed]:
+    """The words, piece by piece where a line is not of the usual form."""
+    words = Words()
+    times = stamps.times.tolist()
+    done = 0
+    for (start, _, line), text, count in zip(said, texts, stamps.counts, strict=True):
+        parts = text.split(" ")
+        if len(parts) == count + 1 and parts == text.split():
+            words.add_line([start, *times[done : done + count]], parts)
+        else:
+            _add_pieces(words, start, line)
+        done += max(count, 0)
+    return words.finished()
+
+
+def _add_pieces(words: Words, start: int, line: str) -> None:
+    """Add the pieces of a line of any form."""
+    first, *parts = STAMP.split(CLASS.sub("", line))
+    words.add(start, _unescaped(first), True)
+    for second, ms, piece in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        words.add(_ms(second) + int(ms), _unescaped(piece), False)
 
 
 def _again(before: list[str], shown: list[str]) -> int:
@@ -190,10 +237,6 @@ def _again(before: list[str], shown: list[str]) -> int:
         if before[-size:] == shown[:size]:
             return size
     return 0
-
-
-def _without_tags(line: str) -> str:
-    return _STAMP.sub("", _CLASS.sub("", line)) if "<" in line else line
 
 
 def _unescaped(text: str) -> str:

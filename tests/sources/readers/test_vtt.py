@@ -64,6 +64,39 @@ def test_entities_and_colours_of_words() -> None:
     assert words == [">>", "it's", "AT&T", "now"]
 
 
+def test_text_behind_a_word_and_blank_words() -> None:
+    text = (
+        "WEBVTT\n\n00:00.000 --> 00:03.000\nwe<00:00:01.000><c> go</c> on\n\n"
+        "00:03.000 --> 00:06.000\n"
+        "&gt;&gt; well<00:00:04.000><c> &nbsp;</c><00:00:05.000><c> so</c>\n"
+    )
+    assert [(start, word) for start, _, word in read(text.encode()).words or ()] == [
+        *((0.0, "we"), (1.0, "go"), (1.75, "on")),
+        *((3.0, ">>"), (3.75, "well"), (5.0, "so")),
+    ]
+
+
+@pytest.mark.parametrize("hours", ["700", "9" * 9, "9" * 12, "9" * 400, "9" * 5000])
+def test_hours_of_any_number(hours: str) -> None:
+    timing = f"{hours}:00:00.000 --> {hours}:00:02.000"
+    track = read(
+        "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n \nwe<00:00:00.500><c> go</c>\n\n"
+        f"{timing}\n \nfar\n\n{timing}\n \nwe<{hours}:00:01.000><c> go</c>\n".encode()
+    )
+    assert track.words is not None
+    assert track.words[:2] == [(0.0, 0.5, "we"), (0.5, 2.0, "go")]
+    if len(hours) < 10:
+        start = int(hours) * 3600
+        assert [(one, text) for one, _, text in track.words[2:]] == [
+            *((start, "far"), (start + 0.5, "we"), (start + 1.0, "go"))
+        ]
+
+
+def test_words_without_a_cue() -> None:
+    track = read(b"WEBVTT\n\nNOTE we<00:00:00.500><c> go</c>\n\n00:00.000 --> 00:01.000\n \n")
+    assert track.words == track.lines == []
+
+
 def test_plain_captions() -> None:
     text = """WEBVTT - a title
 
