@@ -11,7 +11,7 @@ from livecc.formats.layout import MANIFEST_SUFFIX
 from livecc.formats.splits import TRAIN, Split
 from livecc.sections import json_object
 from livecc.selecting.manifest import manifest
-from livecc.selecting.merge_samples import merge_splits, remove_other_splits
+from livecc.selecting.merge_samples import merge_splits, remove_old_offsets, remove_other_splits
 from livecc.stages.catalogue import catalogue_for
 from livecc.stages.job_spec import named_path, track_name
 from livecc.terminal import count, say
@@ -52,6 +52,7 @@ def main(options: argparse.Namespace) -> None:
         write_json(path, {**released, "made_with": options.made_with})
         say(f"{file}: {count(merged[name].samples, 'sample')}")
     remove_other_splits(options.output, set(outputs))
+    remove_old_offsets(options.output)
 
 
 if __name__ == "__main__":

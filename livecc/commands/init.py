@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -57,6 +58,13 @@ def init(
             raise LiveccError("name the folder: livecc init FOLDER")
         folder = Path(typer.prompt("Folder of the videos, captions or data set"))
     folder = expanded(str(folder)).absolute()
+    if re.search(r"[{}\n]", str(folder)):
+        raise LiveccError(
+            f"{folder}: Snakemake reads braces and line breaks in paths as wildcards; rename the "
+            "folder, or give a link to it"
+        )
+    if output.is_dir():
+        raise LiveccError(f"--output {output}: is a folder; name a file")
     if output.exists() and not force:
         raise LiveccError(f"{output} exists; write another one (--output) or replace it (--force)")
     found = look(folder)

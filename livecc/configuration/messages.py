@@ -55,6 +55,8 @@ def _explain(error: Any, defs: Mapping[str, Any]) -> Iterator[str]:
             given = _shown(str(name), value[name])
             near = nearest(str(name), known)
             yield f"{path}: unknown key (set to {given}){near}; known here: {', '.join(known)}"
+    elif error.validator == "anyOf" and "discriminator" in error.schema and isinstance(value, dict):
+        yield from _explain_tagged(error, key, defs)
     elif error.validator == "anyOf":
         # The branch that matches the value's type has the useful message, such as an unknown key.
         same_kind = [
@@ -82,6 +84,21 @@ def _explain(error: Any, defs: Mapping[str, Any]) -> Iterator[str]:
         yield f"{key}: {value!r} is not allowed{near}; allowed: {', '.join(allowed)}"
     else:
         yield f"{key}: {value!r} is not allowed; it must be {_describe(error.schema, defs)}"
+
+
+def _explain_tagged(error: Any, key: str, defs: Mapping[str, Any]) -> Iterator[str]:
+    """Of a value with a key that says which of several schemas it has, what is wrong with that."""
+    told = error.schema["discriminator"]
+    name, allowed = told["propertyName"], list(told["mapping"])
+    tag = error.instance.get(name)
+    if tag not in allowed:
+        near = nearest(str(tag), allowed) if tag is not None else ""
+        given = f"{tag!r} is not allowed" if name in error.instance else "is missing"
+        yield f"{key}.{name}: {given}{near}; allowed: {', '.join(allowed)}"
+        return
+    for inner in error.context:
+        if inner.schema_path[0] == allowed.index(tag):
+            yield from _explain(inner, defs)
 
 
 def _shown(name: str, value: Any) -> str:

@@ -50,6 +50,10 @@ DEFAULT_SELECTION: dict[str, dict[str, Any]] = {
 }
 
 
+#: Snakemake takes milliseconds for each job of each shard.
+MOST_SHARDS = 20_000
+
+
 class KeptVideos(Section):
     """A selection of another track."""
 
@@ -60,7 +64,10 @@ class KeptVideos(Section):
 class Source(Section, rename={"from_": "from"}):
     """Videos with captions as other programs leave them, in shards."""
 
-    shards: Annotated[Positive, option("Number of shards; videos are divided by their ids.")]
+    shards: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=MOST_SHARDS)],
+        option("Number of shards; videos are divided by their ids."),
+    ]
     from_: Annotated[
         Annotated[list[AnyPart], msgspec.Meta(min_length=1)],
         option("Where the videos are; an id that several have is taken from the first."),

@@ -167,6 +167,12 @@ def files_of_split(merged: Path, split: str) -> list[Path]:
     return [merged.with_name(one) for one in names]
 
 
+def seeks_beside(merged: Path) -> list[Path]:
+    """The side file with the offsets of a merged file, and its manifest."""
+    side = merged.with_name(merged.name.removesuffix(_WITH_SEEKS) + _SEEKS)
+    return [side, side.with_name(side.name + MANIFEST_SUFFIX)]
+
+
 @dataclass(frozen=True)
 class SourceFiles:
     """The files made of a source: its shards are the input of tracks."""

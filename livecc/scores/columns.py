@@ -47,7 +47,7 @@ class ScoreColumns:
 
         known = np.ones(self.clips.num_rows, bool)
         for column in self.rules[name].columns:
-            known &= self.values[column].is_valid().to_numpy()
+            known &= self.values[column].is_valid().to_numpy(zero_copy_only=False)
         return self.scored[name] & ~known
 
 
@@ -89,7 +89,7 @@ def read_columns(
         values |= {name: ok_rows[name] for name in wanted if name not in ("status", "reason")}
         for rule in stage.rules:
             scored[rule.name] = is_ok
-            reached[rule.name] = rows["status"].is_valid().to_numpy()
+            reached[rule.name] = rows["status"].is_valid().to_numpy(zero_copy_only=False)
             if "reason" in more:
                 reasons[rule.name] = _reasons(stage, rows)
     return columns

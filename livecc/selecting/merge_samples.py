@@ -18,7 +18,7 @@ from typing import IO
 from livecc.files.atomic import open_atomic
 from livecc.files.leftovers import scratch_folder
 from livecc.files.sorted_files import merge_sorted
-from livecc.formats.layout import files_of_split
+from livecc.formats.layout import files_of_split, seeks_beside
 from livecc.formats.samples import Sample, read_samples
 from livecc.formats.splits import SPLITS, TRAIN, Split
 
@@ -91,6 +91,15 @@ def remove_other_splits(merged: Path, splits: Collection[str]) -> None:
     for name in sorted(set(SPLITS) - set(splits)):
         for path in files_of_split(merged, name):
             path.unlink(missing_ok=True)
+
+
+def remove_old_offsets(merged: Path) -> None:
+    """Remove the side file of offsets, which are those of an earlier file.
+
+    If it is still asked for, the run makes it again.
+    """
+    for path in seeks_beside(merged):
+        path.unlink(missing_ok=True)
 
 
 class _Writer:

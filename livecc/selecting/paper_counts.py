@@ -145,7 +145,8 @@ def measured(layout: Layout, track: str, selection: str, catalogue: Catalogue) -
         columns = read_columns(Path(files.clips), scores)
         _add_videos(counts, scores, thresholds, catalogue)
         _add_clips(counts, columns, parse_rules(thresholds, columns.rules))
-        _add_categories(counts, Path(files.decisions(selection)), Path(files.videos))
+        if track == "sft":
+            _add_categories(counts, Path(files.decisions(selection)), Path(files.videos))
     return counts
 
 

@@ -58,7 +58,8 @@ class Found:
 
     `format`: the format of the source that reads it; None for input lines of the workflow.
     `paths`: of that source, or globs of input lines. `counts`: files by what they are, for people.
-    `videos`: about how many there are; None if only reading would tell. `captions`, `words`,
+    `videos`: about how many there are; None if only reading would tell, then `megabytes` is the
+    size of what would be read. `captions`, `words`,
     `media`, `info`: whether there are captions, words with times, media and info files.
     """
 
@@ -66,6 +67,7 @@ class Found:
     paths: list[str]
     counts: Counter[str] = field(default_factory=Counter)
     videos: int | None = None
+    megabytes: float = 0.0
     captions: bool = False
     words: bool = False
     media: bool = False
@@ -85,6 +87,7 @@ def look(folder: Path, told: Callable[[int], None] | None = None) -> Found:
     tables: list[Path] = []
     lines: list[Path] = []
     first_words: Path | None = None
+    read_bytes = 0
     for number, path in enumerate(_files(folder)):
         if told is not None and not number % 1000:
             told(number)
@@ -92,12 +95,15 @@ def look(folder: Path, told: Callable[[int], None] | None = None) -> Found:
         dump = next((kind for kind, names in DUMPS.items() if _matches(name, names)), None)
         if dump is not None:
             counts["dump"] += 1
+            read_bytes += _size(path)
             _add(dumps.setdefault(dump, []), path)
         elif name.endswith(JSON_LINES_SUFFIXES):
             counts["lines"] += 1
+            read_bytes += _size(path)
             _add(lines, path)
         elif name.lower().endswith((".parquet", ".csv", ".csv.gz")):
             counts["table"] += 1
+            read_bytes += _size(path)
             _add(tables, path)
         else:
             kind = _kind(name)
@@ -125,6 +131,7 @@ def look(folder: Path, told: Callable[[int], None] | None = None) -> Found:
             f"{f' (only {seen})' if seen else ''}; docs/sources.md lists what can be read"
         )
     found.counts = counts
+    found.megabytes = read_bytes / 1e6
     return found
 
 
@@ -164,6 +171,13 @@ def _files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             yield Path(place, name)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _kind(name: str) -> str:

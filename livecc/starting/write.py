@@ -11,6 +11,7 @@ from typing import Literal
 
 import yaml
 
+from livecc.errors import LiveccError
 from livecc.starting.look import Found, in_words
 from livecc.starting.machine import Machine
 
@@ -21,6 +22,8 @@ VIDEOS_OF_SHARD = 500
 #: Even few videos are divided, so that all processors have work; but no shard is nearly empty.
 _LEAST_OF_SHARD = 25
 _MOST_SHARDS = 10_000
+#: Of a file that is not opened: captions of ten minutes take some 20 kB, compressed or not.
+_VIDEOS_OF_MEGABYTE = 50
 #: The default models need so much memory of a GPU.
 _GPU_GB = 15.0
 
@@ -35,23 +38,34 @@ class Choices:
 
 
 def choose(found: Found, machine: Machine, tracks: Tracks | None, shards: int | None) -> Choices:
-    """Tracks, shards and models that fit."""
+    """Tracks, shards and models that fit. Raises LiveccError for a track that cannot run."""
+    known = found.captions or found.media or found.words
     if tracks is not None:
         names: Sequence[str] = ("pretrain", "sft") if tracks == "both" else (tracks,)
+        if known and "pretrain" in names and not found.captions:
+            raise LiveccError(
+                "--track pretrain cuts captions, and there are none; --track sft transcribes videos"
+            )
+        if known and "sft" in names and not (found.media or found.words):
+            raise LiveccError(
+                "--track sft needs videos to transcribe, or words with their times, and there are "
+                "none; --track pretrain cuts captions"
+            )
     else:
         names = [
             *(["pretrain"] if found.captions or (not found.media and not found.words) else []),
             *(["sft"] if found.words or found.media else []),
         ]
     if found.format is not None and shards is None:
-        shards = shards_for(found.videos, machine.cores)
+        videos = found.videos
+        if videos is None:
+            videos = math.ceil(found.megabytes * _VIDEOS_OF_MEGABYTE)
+        shards = shards_for(videos, machine.cores)
     return Choices(tuple(names), shards, machine.gpu is not None and machine.gpu_gb >= _GPU_GB)
 
 
-def shards_for(videos: int | None, cores: int) -> int:
-    """A number of shards for about so many videos; for an unknown number, that of a large set."""
-    if videos is None:
-        return 1000
+def shards_for(videos: int, cores: int) -> int:
+    """A number of shards for about so many videos."""
     by_size = math.ceil(videos / VIDEOS_OF_SHARD)
     for_cores = min(4 * cores, math.ceil(videos / _LEAST_OF_SHARD))
     return max(1, min(max(by_size, for_cores), _MOST_SHARDS))

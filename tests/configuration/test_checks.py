@@ -335,3 +335,28 @@ def test_braces_in_the_folder_of_inputs(config: dict[str, Any], tmp_path: Path) 
     assert f"tracks.pretrain.inputs[0]: '{folder}/b.jsonl' must not contain braces" in message
     inputs = {"pretrain": {"inputs": [str(tmp_path / "{a,b}.jsonl")]}}
     assert "{a,b} is not expanded" in error_of(config, {"tracks": inputs})
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"format": "ytdl", "paths": ["x"]}, "sources.s.from.0.format: 'ytdl' is not allowed"),
+        ({"paths": ["x"]}, "sources.s.from.0.format: is missing"),
+        ({"format": "ytdlp", "paths": "x"}, "sources.s.from.0.paths: 'x' is not allowed"),
+        ({"format": "ytdlp", "paths": ["x"], "bogus": 1}, "sources.s.from.0.bogus: unknown key"),
+        ({"format": "ytdlp", "paths": ["x"], "prefer": ["all"]}, "from.0.prefer.0: 'all' is not"),
+    ],
+)
+def test_a_mistake_in_a_source_is_one_line(part: dict[str, Any], told: str) -> None:
+    config = configuration.complete({"sources": {"s": {"shards": 2, "from": [part]}}})
+    with pytest.raises(LiveccError) as raised:
+        configuration.check(config)
+    assert told in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1, raised.value
+
+
+def test_too_many_shards_are_refused() -> None:
+    part = {"format": "ytdlp", "paths": ["x"]}
+    config = configuration.complete({"sources": {"s": {"shards": 99_999_999, "from": [part]}}})
+    with pytest.raises(LiveccError, match=r"sources\.s\.shards: 99999999 is not allowed"):
+        configuration.check(config)

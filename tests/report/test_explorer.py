@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from livecc.formats.layout import Layout
 from livecc.scores.columns import read_columns
 from livecc.selecting.decisions import decide
 from livecc.selecting.what_if.answer import Question, answer
-from livecc.thresholds.kinds import Rule
 from livecc.thresholds.sets import ON_UNSCORED, parse_rules
 from tests.support.built_in import SCORE_STAGES, TRACK_STAGES
 from tests.support.random_results import random_thresholds
@@ -110,17 +109,10 @@ def stage_counts(by_rule: list[float], names: tuple[str, ...], stages: Any) -> d
     return {name: count for name, count in sums.items() if count}
 
 
-@dataclass(frozen=True)
-class MayBeUnknown(Rule):
-    """A rule whose values may be unknown where there is a score."""
-
-    may_be_unknown: bool = True
-
-
 def test_unknown_values_are_kept_or_dropped(tmp_path: Path, opened: Any) -> None:
     write_results(tmp_path, "pretrain", np.random.default_rng(2), ["a"])
     told = SCORE_STAGES["score_lm_loss"]
-    rule = MayBeUnknown(**{one.name: getattr(told.rules[0], one.name) for one in fields(Rule)})
+    rule = replace(told.rules[0], may_be_unknown=True)
     stage = replace(told, rules=(rule,))
     table = Layout(str(tmp_path)).shard("pretrain", "a").scores(stage.name)
     rows = read_rows(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecc.declaration import rules_of
-from livecc.scores.columns import candidate_ids
+from livecc.scores.columns import candidate_ids, read_columns
 from livecc.scores.tables import candidates
 from livecc.thresholds.sets import parse_rules
 from tests.support.built_in import RULES, SCORE_STAGES, TRACK_STAGES
@@ -98,3 +99,18 @@ def test_a_gate_on_a_score_that_no_table_has(tmp_path: Path) -> None:
         gate["on_unscored"] = on_unscored
         rows = list(candidates(clips, scores, gate))
         assert candidate_ids(clips, scores, gate)[0] == [row["clip"] for row in rows]
+
+
+def test_unknown_values_of_one_piece_and_of_several(tmp_path: Path) -> None:
+    """Columns are arrays, or chunked ones, by how they were read."""
+    rng = np.random.default_rng(3)
+    clips, scores = write_shard(tmp_path, "pretrain", "a", rng)
+    columns = read_columns(clips, scores)
+    expected = columns.unknown("duration")
+    assert expected.any()
+    told = columns.values["duration"].to_pylist()
+    whole = pa.array(told, pa.float64())
+    for value in (whole, pa.chunked_array([whole[:3], whole[3:]])):
+        values = {**columns.values, "duration": value}
+        again = dataclasses.replace(columns, values=values)
+        assert (again.unknown("duration") == expected).all()

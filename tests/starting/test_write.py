@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from livecc import configuration
+from livecc.errors import LiveccError
 from livecc.starting.look import Found
 from livecc.starting.machine import Machine, parse_gpus
 from livecc.starting.write import choose, configuration_text, quoted, shards_for
@@ -79,9 +80,9 @@ def test_large_models_need_a_large_gpu(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("videos", "cores", "shards"),
-    [(1, 8, 1), (300, 2, 8), (100, 16, 4), (1_000_000, 8, 2000), (None, 8, 1000)],
+    [(1, 8, 1), (300, 2, 8), (100, 16, 4), (1_000_000, 8, 2000)],
 )
-def test_number_of_shards(videos: int | None, cores: int, shards: int) -> None:
+def test_number_of_shards(videos: int, cores: int, shards: int) -> None:
     assert shards_for(videos, cores) == shards
 
 
@@ -92,3 +93,17 @@ def test_texts_are_quoted_where_yaml_reads_them_otherwise(text: str) -> None:
 
 def test_answers_of_the_driver() -> None:
     assert parse_gpus("NVIDIA H200, 143771\nodd\n") == [("NVIDIA H200", 143771 * 2**20 / 1e9)]
+
+
+def test_a_file_of_unknown_content_is_judged_by_its_size(tmp_path: Path) -> None:
+    told = Found("table", [str(tmp_path)], Counter(table=1), None, 0.001, captions=True)
+    assert choose(told, LAPTOP, None, None).shards == 1
+    told.megabytes = 100_000
+    assert choose(told, LAPTOP, None, None).shards == 10_000
+
+
+def test_a_track_that_cannot_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LiveccError, match="cuts captions, and there are none"):
+        choose(found("ytdlp", tmp_path, media=True), LAPTOP, "pretrain", None)
+    with pytest.raises(LiveccError, match="needs videos to transcribe"):
+        choose(found("captions", tmp_path, captions=True), LAPTOP, "both", None)

@@ -40,7 +40,8 @@ QUICK: dict[str, Any] = {
     "score_active_speaker": {"enabled": False},
     "selections": {
         "default": {
-            "pretrain": {"language": None},
+            # Facts of videos are rules, of what page and summary say, too.
+            "pretrain": {"language": None, "duration": {"min": 1}, "on_unknown": "keep"},
             "sft": {"language": None},
         }
     },

@@ -38,10 +38,20 @@ def ask_all(
             for one in tracks
             if named <= configuration.selections(config, one).keys()
             and changed <= {*configuration.active_rules(config, one), *LENIENCE, TOP}
+            and (TOP not in changed or _may_rank(config, one, selection, settings))
         ]
         # None can: `ask` says what is wrong for the first one.
         return [ask(config, one, selection, settings, against) for one in able or tracks[:1]]
     return [ask(config, track, selection, settings, against)]
+
+
+def _may_rank(
+    config: Mapping[str, Any], track: str, selection: str | None, settings: Sequence[str]
+) -> bool:
+    """Whether settings of `top` make sense: the selection has it, or they say by what to rank."""
+    thresholds = configuration.selections(config, track).get(selection or "default") or {}
+    ranks = any(setting.strip().startswith(f"{TOP}.by") for setting in settings)
+    return ranks or thresholds.get(TOP) is not None
 
 
 def ask(

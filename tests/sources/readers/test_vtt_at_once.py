@@ -150,3 +150,8 @@ def test_usual_tracks_take_the_short_way(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(vtt, "_add_pieces", None)
     for seed in range(20):
         assert vtt.read(rolling(random.Random(seed), 0).encode()).words
+
+
+def test_stamps_without_a_word() -> None:
+    data = b"WEBVTT\n\n00:00:00.000 --> 00:00:10.000\n<c><00:00:01.000>\n"
+    assert vtt.read(data).words == []
