@@ -14,6 +14,7 @@ import msgspec
 
 from livecc.sources.assigned import ListedSource, read_assigned
 from livecc.stages.tracks import INGEST, SPLIT_DUMP
+from livecc.terminal import count
 
 LISTED = {}
 
@@ -35,6 +36,9 @@ def list_sources():
         )
         atexit.register(listed.close)
         LISTED[name] = listed
+        if waiting := listed.waiting():
+            words = f"{count(waiting, 'download')} not finished, or younger than a minute"
+            say(f"{name}: {words}; the next run looks again", to=sys.stderr)
 
 
 class Told:

@@ -18,6 +18,7 @@ from livecc.errors import LiveccError
 from livecc.files.atomic import read_json, write_json
 from livecc.files.digests import values_digest
 from livecc.formats.layout import SourceFiles
+from livecc.sources.group import UNFINISHED, YOUNG
 from livecc.sources.listing import VERSION, Dump, Listing, list_source
 from livecc.sources.options import AnyPart, read_part
 from livecc.sources.scan import Progress
@@ -119,6 +120,11 @@ class ListedSource:
                 self._listing.write(shard, work)
         self._remove_others()
         write_json(self._made(self._files.assigned), msgspec.to_builtins(self.assigned))
+
+    def waiting(self) -> int:
+        """Number of videos and files that may still be written, and wait for a later run."""
+        left = self.assigned.left_out
+        return sum(left[reason][0] for reason in (UNFINISHED, YOUNG) if reason in left)
 
     def close(self) -> None:
         """Remove scratch files."""

@@ -109,6 +109,7 @@ def test_a_video_that_is_not_there_has_a_reason(project: Project) -> None:
     run = project.run()
     assert run.status == 0, run.output[-3000:]
     assert "bad" in run.output
+    assert "down: 1 download not finished" in run.output
     told = json.loads(project.results("sources", "down", "assigned.json").read_text())
     assert sum(count for count, _ in told["left_out"].values()) >= 1
     lines = project.results("sources", "down", "lines")
