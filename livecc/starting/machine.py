@@ -53,7 +53,12 @@ def _gpus() -> list[tuple[str, float]]:
     ask = [program, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(
-            ask, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True
+            ask,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_ASK_SECONDS,
+            check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return []
