@@ -35,12 +35,14 @@ include: "rules/fetch_model.smk"
 if configuration.used_sources(config):
 
     include: "rules/sources.smk"
+    include: "rules/split_dump.smk"
     include: "rules/ingest.smk"
 
 
 if any(takes_videos(track) for track in TRACKS):
 
     include: "rules/take_videos.smk"
+    include: "rules/copy_taken_lines.smk"
 
 
 # Each stage that makes clips has a rule of its own; those that score are made of declarations.

@@ -105,3 +105,5 @@ try:
         list_sources()
 except LiveccError as error:
     stop(error)
+
+ANY_SOURCE = LAYOUT.source("{source}")

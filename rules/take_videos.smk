@@ -1,7 +1,7 @@
 # The videos of which a selection of another track keeps a clip, as the input of a track (`from`).
 #
 # needs  the selection's decisions, the input shards of the other track
-# makes  {results}/{track}/taken: for each shard, the list of its videos and their input lines
+# makes  {results}/{track}/taken: for each shard, the list of its videos
 #
 # A checkpoint: which videos are taken is known when the selection has decided. Only lists that
 # change are written again, so that no other shard runs again.
@@ -34,27 +34,3 @@ checkpoint take_videos:
         f"{script('take_videos')} --results {{params.results:q}} --track {{wildcards.track:q}}"
         " --from-track {params.giver:q} --from-selection {params.selection:q}"
         " --shards {input.shards:q} > {log:q} 2>&1"
-
-
-rule copy_taken_lines:
-    input:
-        shard=lambda wildcards: input_shard(
-            wildcards_of(track=giver_of(wildcards.track)[0], shard=wildcards.shard)
-        ),
-        videos=taken_list,
-        settings=taken_differently,
-    output:
-        lines=ANY.taken_lines,
-        stats=ANY.taken_note,
-    log:
-        LAYOUT.log("{track}", "copy_taken_lines", "{shard}"),
-    conda:
-        "../envs/workflow.yaml"
-    params:
-        made_with=taken_with,
-    message:
-        "Copying the input lines of taken videos: {wildcards.track}/{wildcards.shard}"
-    shell:
-        f"{script('copy_taken_lines')}"
-        " {input.shard:q} --videos {input.videos:q} --output {output.lines:q}"
-        " --stats {output.stats:q} --made-with={params.made_with} > {log:q} 2>&1"

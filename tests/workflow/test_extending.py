@@ -40,7 +40,7 @@ class Extended(Project):
 
     def livecc(self, *arguments: str) -> str:
         """What the program prints."""
-        (self.folder / "my.json").write_text(json.dumps(self.config))
+        (self.folder / "my.json").write_text(json.dumps(self.settings()))
         result = subprocess.run(
             [*LIVECC, *arguments],
             cwd=self.folder,

@@ -20,7 +20,10 @@ from tests.workflow.running import BOAT_FR, FOLD, SUN, Project, record
 
 pytestmark = pytest.mark.workflow
 
-SELECTED = {"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1}
+SELECTED = {
+    **{"select_samples": 1, "merge_samples": 1, "check_samples": 1, "summarize": 1},
+    **{"export_parquet": 1, "export_card": 1},
+}
 FITS = {"duration": 60, "height": 480, "captions": "manual", "caption_language": "en"}
 #: Video -> what its line says, and the rule that drops its clips.
 VIDEOS: dict[str, tuple[dict[str, Any], str | None]] = {

@@ -41,6 +41,13 @@ KINDS = {
     "transcribe": "asr",
     "score_active_speaker": "asd",
 }
+#: Those that only some configurations run.
+MORE_KINDS = {
+    **{"import_transcripts": "workflow", "plan": "workflow", "describe_video": "lm"},
+    **{"split_dump": "workflow", "ingest": "workflow"},
+    **{"take_videos": "workflow", "copy_taken_lines": "workflow"},
+    **{"rank_clips": "workflow", "cut_top": "workflow"},
+}
 _COMMAND = r"^(?:Shell command:)?\s*(\S+) \S*/scripts/(\w+)\.py"
 #: Nothing but the workflow tells jobs where the library is; their interpreters have none.
 NO_PATH = {"PYTHONPATH": ""}
@@ -193,7 +200,7 @@ def test_conda_environment_of_every_rule_is_that_of_its_interpreter() -> None:
     """What runs with the interpreter of a kind declares the conda environment of that kind."""
     seen = {}
     for file in (REPOSITORY / "rules").glob("*.smk"):
-        for rule in re.split(r"^ *rule\b", file.read_text(), flags=re.MULTILINE)[1:]:
+        for rule in re.split(r"^ *(?:rule|checkpoint)\b", file.read_text(), flags=re.MULTILINE)[1:]:
             called = re.search(r"script\('(\w+)'(?:, '(\w+)')?\)", rule)
             if called is None:
                 continue
@@ -208,7 +215,7 @@ def test_conda_environment_of_every_rule_is_that_of_its_interpreter() -> None:
         for environment in (stage.kind, *(e.environment for e in stage.engines.values())):
             if environment is not None:
                 assert (REPOSITORY / "envs" / f"{environment}.yaml").is_file()
-    assert seen == KINDS | {"import_transcripts": "workflow", "plan": "workflow"}
+    assert seen == KINDS | MORE_KINDS
 
 
 def test_container_installs_what_there_is() -> None:
