@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 #: Without the folder of this file, and without what the tests add.
-USUAL_PATH = sys.path[1 + len(list(filter(None, os.environ["PYTHONPATH"].split(os.pathsep)))) :]
+# Python leaves out entries of PYTHONPATH that are there twice.
+_GIVEN = os.environ["PYTHONPATH"].split(os.pathsep)
+USUAL_PATH = [place for place in sys.path[1:] if place not in _GIVEN]
 
 PACKAGES = {
     "snakemake": ("snakemake.cli",),
