@@ -11,7 +11,16 @@ from typing import Literal
 
 import yaml
 
+from livecc.declaration import Stage
 from livecc.errors import LiveccError
+from livecc.stages.tracks import (
+    FILTER_CATEGORIES,
+    PROBE_VIDEOS,
+    SCORE_ACTIVE_SPEAKER,
+    SCORE_LM_LOSS,
+    SCORE_TALKING_HEAD,
+    TRANSCRIBE,
+)
 from livecc.starting.look import Found, in_words
 from livecc.starting.machine import Machine
 
@@ -44,11 +53,11 @@ def choose(found: Found, machine: Machine, tracks: Tracks | None, shards: int | 
         names: Sequence[str] = ("pretrain", "sft") if tracks == "both" else (tracks,)
         if known and "pretrain" in names and not found.captions:
             raise LiveccError(
-                "--track pretrain cuts captions, and there are none; --track sft transcribes videos"
+                "--track pretrain cuts captions, and there are none; --track sft hears videos"
             )
         if known and "sft" in names and not (found.media or found.words):
             raise LiveccError(
-                "--track sft needs videos to transcribe, or words with their times, and there are "
+                "--track sft needs videos with sound, or words with their times, and there are "
                 "none; --track pretrain cuts captions"
             )
     else:
@@ -142,51 +151,65 @@ def _tracks(folder: Path, found: Found, choices: Choices) -> list[str]:
 
 def _stages(found: Found, machine: Machine, choices: Choices) -> list[str]:
     large = choices.large_models
-    lines = [""]
     if large:
-        lines += ["# The default models fit this GPU; smaller ones are in models.yaml."]
+        lines = ["", "# The default models fit this GPU; smaller ones are in models.yaml."]
     else:
         why = "GPU with little memory" if machine.gpu else "machine without a GPU"
-        lines += [f"# Small models, for a {why}; config.yaml has those for a GPU of 16 GB or more."]
-    if not large:
-        lines += ["score_lm_loss:", "  model: smollm2-135m-instruct"]
-    if "pretrain" in choices.tracks and not found.media:
-        lines += ["probe_videos: {enabled: false}", "score_talking_head: {enabled: false}"]
-    elif "pretrain" in choices.tracks and large:
-        lines += [
-            "# face_presence needs no GPU; qwen2_vl is the paper's model (4.4 GB).",
-            "score_talking_head:",
-            "  engine: face_presence",
+        lines = [
+            "",
+            f"# Small models, for a {why}; config.yaml has those for a GPU of 16 GB or more.",
+            *_section(SCORE_LM_LOSS, model="smollm2-135m-instruct"),
         ]
+    if not found.media:
+        # Clips that are compared with no video would all be dropped.
+        lines += _off(PROBE_VIDEOS)
+    if "pretrain" in choices.tracks:
+        lines += _pretrain_stages(found, large)
     if "sft" in choices.tracks:
         lines += _sft_stages(found, large)
-    return lines if len(lines) > 2 or large else []
+    return lines
+
+
+def _pretrain_stages(found: Found, large: bool) -> list[str]:
+    if not found.media:
+        return _off(SCORE_TALKING_HEAD)
+    if not large:
+        return []
+    return [
+        "# face_presence needs no GPU; qwen2_vl is the paper's model (4.4 GB).",
+        *_section(SCORE_TALKING_HEAD, engine="face_presence"),
+    ]
 
 
 def _sft_stages(found: Found, large: bool) -> list[str]:
     lines = []
     if found.words:
-        lines += ["# The words with their times are in the input.", "transcribe: {enabled: false}"]
+        lines += ["# The words with their times are in the input.", *_off(TRANSCRIBE)]
     elif not large:
         lines += [
             "# English alone; whisper-base hears other languages, too.",
-            "transcribe:",
-            "  model: whisper-tiny.en",
+            *_section(TRANSCRIBE, model="whisper-tiny.en"),
         ]
     if not found.info and found.format is not None:
         lines += [
             "# No info files say the categories of videos: all are taken.",
-            "filter_categories: {enabled: false}",
+            *_off(FILTER_CATEGORIES),
         ]
-    if not found.media and "probe_videos: {enabled: false}" not in lines:
-        lines += ["score_active_speaker: {enabled: false}"]
-    else:
-        lines += [
-            "# scrfd is the paper's detector; its weights are for non-commercial research alone.",
-            "score_active_speaker:",
-            "  detector: centerface",
-        ]
-    return lines
+    if not found.media:
+        return [*lines, *_off(SCORE_ACTIVE_SPEAKER)]
+    return [
+        *lines,
+        "# scrfd is the paper's detector; its weights are for non-commercial research alone.",
+        *_section(SCORE_ACTIVE_SPEAKER, detector="centerface"),
+    ]
+
+
+def _off(stage: Stage) -> list[str]:
+    return [f"{stage.name}: {{enabled: false}}"]
+
+
+def _section(stage: Stage, **options: str) -> list[str]:
+    return [f"{stage.name}:", *(f"  {name}: {value}" for name, value in options.items())]
 
 
 def _selections(choices: Choices) -> list[str]:

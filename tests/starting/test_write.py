@@ -105,5 +105,5 @@ def test_a_file_of_unknown_content_is_judged_by_its_size(tmp_path: Path) -> None
 def test_a_track_that_cannot_run_is_told(tmp_path: Path) -> None:
     with pytest.raises(LiveccError, match="cuts captions, and there are none"):
         choose(found("ytdlp", tmp_path, media=True), LAPTOP, "pretrain", None)
-    with pytest.raises(LiveccError, match="needs videos to transcribe"):
+    with pytest.raises(LiveccError, match="needs videos with sound"):
         choose(found("captions", tmp_path, captions=True), LAPTOP, "both", None)
