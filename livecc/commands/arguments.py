@@ -131,3 +131,27 @@ def track_names() -> list[str]:
     from livecc.stages.tracks import TRACKS
 
     return [*(track.name for track in TRACKS), *package_tracks()]
+
+
+# --- arguments of what writes shards -------------------------------------------------------------
+
+
+def named_like_a_shard(prefix: str) -> str:
+    """`prefix`, if shard names may begin with it."""
+    from livecc.formats.shards import SHARD_NAME
+
+    if not SHARD_NAME.fullmatch(prefix):
+        raise typer.BadParameter(
+            f"{prefix!r}: only letters, digits and _ . - + = @ , and no - first"
+        )
+    return prefix
+
+
+ShardCount = Annotated[int, typer.Option(metavar="N", help="Number of shards.")]
+ShardFolder = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="The folder to write the shards to.")
+]
+ShardPrefix = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="The beginning of their names.", callback=named_like_a_shard),
+]

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from livecc.commands.arguments import one_of
-from livecc.commands.shard import named_like_a_shard
+from livecc.commands.arguments import ShardCount, ShardFolder, ShardPrefix, one_of
 
 if TYPE_CHECKING:
     from livecc.sources.ingest import Report, Told
@@ -40,16 +39,9 @@ def ingest(
             **one_of(format_names),
         ),
     ],
-    shards: Annotated[int, typer.Option(metavar="N", help="Number of shards.")],
-    output: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="The folder to write the shards to.")
-    ],
-    name: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="The beginning of their names.", callback=named_like_a_shard
-        ),
-    ] = "shard",
+    shards: ShardCount,
+    output: ShardFolder,
+    name: ShardPrefix = "shard",
     compress: Annotated[
         Literal["zst", "gz", "none"], typer.Option(help="How shards are compressed.")
     ] = "zst",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from livecc.commands.arguments import one_of
+from livecc.commands.arguments import ShardCount, ShardFolder, ShardPrefix, one_of
 
 
 def suffixes() -> Iterable[str]:
@@ -18,32 +18,14 @@ def suffixes() -> Iterable[str]:
     return JSON_LINES_SUFFIXES
 
 
-def named_like_a_shard(prefix: str) -> str:
-    """`prefix`, if shard names may begin with it."""
-    from livecc.formats.shards import SHARD_NAME
-
-    if not SHARD_NAME.fullmatch(prefix):
-        raise typer.BadParameter(
-            f"{prefix!r}: only letters, digits and _ . - + = @ , and no - first"
-        )
-    return prefix
-
-
 def shard(
     inputs: Annotated[
         list[Path],
         typer.Argument(metavar="INPUT", help="JSON-lines files, also as .gz or .zst."),
     ],
-    shards: Annotated[int, typer.Option(metavar="N", help="Number of shards.")],
-    output: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="The folder to write the shards to.")
-    ],
-    prefix: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="The beginning of their names.", callback=named_like_a_shard
-        ),
-    ] = "shard",
+    shards: ShardCount,
+    output: ShardFolder,
+    prefix: ShardPrefix = "shard",
     suffix: Annotated[
         str,
         typer.Option(
