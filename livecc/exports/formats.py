@@ -68,13 +68,20 @@ class CardOptions(Section):
     ] = "unknown"
 
 
+def _of_each_split(path_of: Callable[[Layout, str, str, str], str]) -> Files:
+    """One file for each split."""
+
+    def files(layout: Layout, track: str, selection: str, splits: Sequence[str]) -> dict[str, str]:
+        return {split: path_of(layout, track, selection, split) for split in splits}
+
+    return files
+
+
 PARQUET = Format(
     name="parquet",
     version="1",
     says="Writing a table of samples",
-    files=lambda layout, track, selection, splits: {
-        split: layout.sample_table(track, selection, split) for split in splits
-    },
+    files=_of_each_split(Layout.sample_table),
     writer="livecc.exports.parquet:write",
     packages=("orjson", "pyarrow"),
 )
@@ -82,9 +89,7 @@ SEEKS = Format(
     name="seeks",
     version="1",
     says="Writing offsets for StreamingVLM",
-    files=lambda layout, track, selection, splits: {
-        split: layout.side_seeks(track, selection, split) for split in splits
-    },
+    files=_of_each_split(Layout.side_seeks),
     writer="livecc.exports.seeks:write",
     packages=(),
 )
