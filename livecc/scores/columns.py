@@ -39,7 +39,7 @@ class ScoreColumns:
     @property
     def ok(self) -> Any:
         """n booleans: whether the clip itself is usable."""
-        return _is_ok(self.clips["status"])
+        return is_ok(self.clips["status"])
 
     def unknown(self, name: str) -> Any:
         """n booleans: the clips whose score lacks a value that the rule `name` uses."""
@@ -84,11 +84,11 @@ def read_columns(
         if gate:
             inside = table[stage.item].filter(inside_gate(columns, gate))
             rows = _only(rows, _among(table[stage.item], inside))
-        is_ok = _is_ok(rows["status"])
-        ok_rows = _only(rows, is_ok)
+        has_score = is_ok(rows["status"])
+        ok_rows = _only(rows, has_score)
         values |= {name: ok_rows[name] for name in wanted if name not in ("status", "reason")}
         for rule in stage.rules:
-            scored[rule.name] = is_ok
+            scored[rule.name] = has_score
             reached[rule.name] = rows["status"].is_valid().to_numpy(zero_copy_only=False)
             if "reason" in more:
                 reasons[rule.name] = _reasons(stage, rows)
@@ -129,7 +129,8 @@ def _among(ids: Any, chosen: Any) -> Any:
     return pc.is_in(ids, value_set=chosen.combine_chunks()).to_numpy()
 
 
-def _is_ok(status: Any) -> Any:
+def is_ok(status: Any) -> Any:
+    """n booleans: which of n statuses (pyarrow) say that there is a result."""
     return is_in(status, ("ok",))
 
 

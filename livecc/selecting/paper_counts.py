@@ -17,7 +17,7 @@ from livecc.errors import LiveccError
 from livecc.files.atomic import read_json
 from livecc.files.parquet import read_table
 from livecc.formats.layout import Layout
-from livecc.scores.columns import ScoreColumns, read_columns
+from livecc.scores.columns import ScoreColumns, is_ok, read_columns
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.describe_video.declaration import STAGE as DESCRIBE_VIDEO
 from livecc.thresholds.kinds import Threshold
@@ -161,7 +161,7 @@ def _add_videos(
         return
     table = read_table(scores[DESCRIBE_VIDEO], ["video", "status", *DESCRIBE_VIDEO.rule_columns])
     rules = parse_rules(thresholds, catalogue.rules)
-    left = _is(table["status"], "ok")
+    left = is_ok(table["status"])
     counts.videos += int(left.sum())
     columns = {name: table[name] for name in DESCRIBE_VIDEO.rule_columns}
     for step in STEPS[counts.track]:
@@ -210,15 +210,8 @@ def _add_categories(counts: TrackCounts, decisions: Path, videos: Path) -> None:
     kept = read_table(decisions, ["video", "kept"])
     by_video = Counter(kept.filter(kept["kept"])["video"].to_pylist())
     table = read_table(videos, ["video", "category", "status"])
-    for row in table.filter(_is(table["status"], "ok")).to_pylist():
+    for row in table.filter(is_ok(table["status"])).to_pylist():
         counts.categories[row["category"] or "(none)"] += by_video.pop(row["video"], 0)
-
-
-def _is(column: Any, value: str) -> Any:
-    """n booleans (numpy)."""
-    import pyarrow.compute as pc
-
-    return pc.fill_null(pc.equal(column, value), False).to_numpy(zero_copy_only=False)
 
 
 def rows_of(counts: TrackCounts) -> list[tuple[str, str, str, str, str]]:
