@@ -7,15 +7,15 @@ other machines set their own.
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from livecc import configuration
 from livecc.files.paths import expanded
+from livecc.sources.scan import paths_of
 from livecc.stages.external_scores.declaration import external_scores
 
 #: Environment -> its Python in the image of container/livecc.def; all others use the one on PATH.
@@ -41,21 +41,10 @@ def folders_of(config: Mapping[str, Any]) -> list[str]:
     for source in configuration.used_sources(config):
         for part in config["sources"][source]["from"]:
             places = [*part["paths"], *part.get("metadata", ())]
-            shown += [
-                str(path if path.is_dir() else path.parent) for path in _without_globs(places)
-            ]
+            shown += [str(path if path.is_dir() else path.parent) for path in paths_of(places)]
     shown += [str(score.path.parent) for score in external_scores(config).values()]
     models = configuration.models(config).values()
     return [*shown, *(model for model in models if Path(model).is_dir())]
-
-
-def _without_globs(places: Iterable[str]) -> Iterator[Path]:
-    """Each place, or the folder above the first wildcard in it."""
-    for place in places:
-        path = expanded(place)
-        while not path.exists() and glob.has_magic(str(path)):
-            path = path.parent
-        yield path
 
 
 def container_environment(

@@ -39,6 +39,7 @@ def test_sources_and_lists_are_seen(tmp_path: Path) -> None:
     for name in ("down/sub", "dumps/a", "lists"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "lists" / "out.txt").write_text("x\n")
+    (tmp_path / "dumps" / "a" / "x1.jsonl").write_text("{}\n")
     (tmp_path / "facts.csv").write_text("id\n")
     parts = [
         {"format": "ytdlp", "paths": [str(tmp_path / "down")]},
@@ -56,4 +57,5 @@ def test_sources_and_lists_are_seen(tmp_path: Path) -> None:
         }
     )
     shown = {Path(folder) for folder in containers.folders_of(config)}
-    assert {tmp_path / "down", tmp_path / "dumps", tmp_path, tmp_path / "lists"} <= shown
+    wanted = {tmp_path / "down", tmp_path / "dumps" / "a", tmp_path, tmp_path / "lists"}
+    assert wanted <= shown
