@@ -228,6 +228,8 @@ def test_links_play_the_files_beside_the_page(results: Path, opened: Any, tmp_pa
         "(start) => document.querySelector('#player-video').currentTime >= start",
         arg=card["video_start"],
     )
+    source = page.evaluate("document.querySelector('#player-video').currentSrc")
+    assert source.split("#")[0] == (videos / "a 1.mp4").as_uri()
 
 
 def test_without_scores_and_with_one_clip(tmp_path: Path, opened: Any) -> None:
