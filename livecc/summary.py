@@ -258,7 +258,7 @@ def _render_input(console: Any, track: str, parts: Mapping[str, Any]) -> None:
     for name, source in parts.get("sources", {}).items():
         _render_source(console, name, source)
     dropped = counts.get("dropped_videos", 0)
-    # By the gate of transcribe; its counts are of all that filter_categories did not drop.
+    # By the gate before transcription; its counts are of all that filter_categories did not drop.
     unwanted = dropped - parts["categories"].get("dropped_records", dropped)
     console.print(
         f"{count(parts['shards'], 'shard')}, {count(counts['lines'], 'line')}: "

@@ -1,4 +1,4 @@
-# Transcripts from the input ("content"), if transcribe is disabled.
+# Transcripts from the input ("content"), if the videos are not transcribed.
 #
 # needs  the input shards of the SFT track, records
 # makes  {results}/sft/transcripts

@@ -28,7 +28,7 @@ rule ingest:
     params:
         source=lambda wildcards: as_json(config["sources"][wildcards.source]),
         # Written when the run starts, for shards that are to be made.
-        work=lambda wildcards: DISK.source(wildcards.source).work(wildcards.shard),
+        list=lambda wildcards: DISK.source(wildcards.source).video_list(wildcards.shard),
         mode=config["mode"],
         made_with=lambda wildcards: ingested_with(wildcards.source, wildcards.shard),
     message:
@@ -36,5 +36,5 @@ rule ingest:
     shell:
         f"{script('ingest')}"
         " --source {params.source:q} --shard={wildcards.shard:q} --mode {params.mode}"
-        " --work {params.work:q} --lines {output.lines:q} --left-out {output.left_out:q}"
+        " --list {params.list:q} --lines {output.lines:q} --left-out {output.left_out:q}"
         " --stats {output.stats:q} --made-with={params.made_with} {input.splits:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 # What sources hold, as the process that plans the run finds it; shared by the rules of ingest.smk.
 #
 # needs  files of the sources, outside the results
-# makes  for each source {results}/sources/{source}: assigned.json (what each shard is made of), work
+# makes  for each source {results}/sources/{source}: assigned.json (what each shard is made of), lists
 #        (which videos of folders belong to a shard), state (ids that were read)
 #
 # Which shard a file belongs to is found when the graph is built: a source is listed, and shards whose

@@ -17,7 +17,7 @@ def main(options: argparse.Namespace) -> None:
     # Named after its source and number.
     name = options.shard.rpartition("-of-")[0].rpartition("-")[0]
     number = shard_names(name, options.source["shards"]).index(options.shard)
-    places = (options.work, options.splits, options.lines, options.left_out)
+    places = (options.list, options.splits, options.lines, options.left_out)
     counts = write_shard(number, *places, parts_of(options.source), options.mode)
     told = {"stage": INGEST.name, "shard": options.shard, "made_with": options.made_with}
     write_json(options.stats, {**told, **counts})
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     parser.add_argument("--shard", required=True, help="name of the shard")
     parser.add_argument("--mode", default="default", choices=["default", "paper"])
     parser.add_argument(
-        "--work", required=True, type=Path, metavar="TXT", help="its videos in folders"
+        "--list", required=True, type=Path, metavar="TXT", help="its videos in folders"
     )
     parser.add_argument("--lines", required=True, type=Path, metavar="JSONL")
     parser.add_argument("--left-out", required=True, type=Path, metavar="PARQUET")

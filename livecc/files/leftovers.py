@@ -15,7 +15,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -114,3 +114,11 @@ def _touched(path: Path) -> float:
 
 def _host() -> str:
     return hashlib.blake2b(socket.gethostname().encode(), digest_size=3).hexdigest()
+
+
+def remove_all_but(pattern: str, kept: Iterable[str | Path]) -> None:
+    """Remove the files that match a pattern (in its last part), but those with names of `kept`."""
+    names = {Path(path).name for path in kept}
+    for file in Path(pattern).parent.glob(Path(pattern).name):
+        if file.name not in names:
+            file.unlink()

@@ -163,8 +163,8 @@ def files_of_split(merged: Path, split: str) -> list[Path]:
     """The merged file of a split beside the training file `merged`, and what lies beside it."""
     stem = merged.name.removesuffix(_WITH_SEEKS) + f"_{split}"
     name = stem + _WITH_SEEKS
-    names = (name, name + MANIFEST_SUFFIX, name + _CHECK_SUFFIX, stem + _SEEKS)
-    return [merged.with_name(one) for one in names]
+    names = (name, name + MANIFEST_SUFFIX, name + _CHECK_SUFFIX)
+    return [*(merged.with_name(one) for one in names), *seeks_beside(merged.with_name(name))]
 
 
 def seeks_beside(merged: Path) -> list[Path]:
@@ -202,9 +202,9 @@ class SourceFiles:
         """What it was made with."""
         return f"{self.folder}/splits/{dump}.json"
 
-    def work(self, shard: str) -> str:
+    def video_list(self, shard: str) -> str:
         """The list of the videos in folders that belong to a shard."""
-        return f"{self.folder}/work/{shard}.txt"
+        return f"{self.folder}/lists/{shard}.txt"
 
     def lines(self, shard: str) -> str:
         """The input lines of a shard."""

@@ -14,6 +14,7 @@ import orjson
 
 from livecc.errors import LiveccError
 from livecc.files.atomic import open_atomic, write_bytes, write_json
+from livecc.files.leftovers import remove_all_but
 from livecc.files.lines import read_lines
 from livecc.formats.input_lines import BadRecordError, parse_object
 from livecc.formats.layout import Layout
@@ -47,11 +48,8 @@ def list_taken_videos(
 
 def _remove_others(layout: Layout, taker: str, names: list[str]) -> None:
     """Remove the lists and lines of shards that are gone."""
-    wanted = {str(Path(file)) for name in names for file in _of_shard(layout, taker, name)}
-    for pattern in map(Path, _of_shard(layout, taker, "*")):
-        for file in pattern.parent.glob(pattern.name):
-            if str(file) not in wanted:
-                file.unlink()
+    for number, pattern in enumerate(_of_shard(layout, taker, "*")):
+        remove_all_but(pattern, (_of_shard(layout, taker, name)[number] for name in names))
 
 
 def _of_shard(layout: Layout, taker: str, name: str) -> tuple[str, ...]:

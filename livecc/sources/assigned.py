@@ -8,7 +8,7 @@ videos for each shard that has to be made.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 from livecc.errors import LiveccError
 from livecc.files.atomic import read_json, write_json
 from livecc.files.digests import values_digest
+from livecc.files.leftovers import remove_all_but
 from livecc.formats.layout import SourceFiles
 from livecc.sources.group import UNFINISHED, YOUNG
 from livecc.sources.listing import VERSION, Dump, Listing, list_source
@@ -107,15 +108,13 @@ class ListedSource:
     def _dump_file(self, dump: Dump) -> DumpFile:
         if not dump.path.isprintable():
             raise LiveccError(f"{dump.path!r}: rename the file; its name must be printable UTF-8")
-        part = msgspec.to_builtins(self.parts[dump.part])
-        state = (dump.part, dump.path, dump.metadata, dump.size, dump.modified)
-        digest = values_digest(version=VERSION, shards=self.shards, part=part, file=state)
-        return DumpFile(digest, *state)
+        digest = dump.digest(self.parts[dump.part], self.shards)
+        return DumpFile(digest, dump.part, dump.path, dump.metadata, dump.size, dump.modified)
 
     def write(self, is_made: Callable[[str], bool]) -> None:
         """Write what jobs need, and remove what was made of shards that are no more."""
         for shard in self.assigned.shards:
-            work = self._made(self._files.work(shard))
+            work = self._made(self._files.video_list(shard))
             if not is_made(shard) or not work.exists():
                 self._listing.write(shard, work)
         self._remove_others()
@@ -137,17 +136,10 @@ class ListedSource:
 
     def _remove_others(self) -> None:
         files = self._files
-        for of_shard in (files.work, files.lines, files.left_out, files.stats):
-            _remove_all_but(of_shard("*"), map(of_shard, self.assigned.shards))
-        _remove_all_but(files.split("*"), map(files.split, self.assigned.dumps))
-        _remove_all_but(files.split_note("*"), map(files.split_note, self.assigned.dumps))
-
-
-def _remove_all_but(pattern: str, wanted: Iterable[str]) -> None:
-    kept = {Path(path).name for path in wanted}
-    for file in Path(pattern).parent.glob(Path(pattern).name):
-        if file.name not in kept:
-            file.unlink()
+        for of_shard in (files.video_list, files.lines, files.left_out, files.stats):
+            remove_all_but(of_shard("*"), map(of_shard, self.assigned.shards))
+        remove_all_but(files.split("*"), map(files.split, self.assigned.dumps))
+        remove_all_but(files.split_note("*"), map(files.split_note, self.assigned.dumps))
 
 
 def read_assigned(files: SourceFiles) -> Assigned:

@@ -21,7 +21,7 @@ import msgspec
 from livecc.errors import LiveccError
 from livecc.files.atomic import read_json, write_bytes
 from livecc.files.leftovers import scratch_folder
-from livecc.sources.listing import VERSION, Dump, Listing, list_source
+from livecc.sources.listing import Listing, list_source
 from livecc.sources.options import Part
 from livecc.sources.scan import Reasons
 from livecc.sources.shard import write_shard
@@ -105,7 +105,7 @@ def ingest(
                 progress=listed,
             )
         )
-        keys = {_dump_key(dump, parts[dump.part], shards): dump for dump in listing.dumps}
+        keys = {dump.digest(parts[dump.part], shards): dump for dump in listing.dumps}
         splits: list[Path] = []
 
         def split_all() -> None:
@@ -185,15 +185,6 @@ def _split(
 
         split_file(parts[dump.part], dump, shards, path, entries)
         yield path
-
-
-def _dump_key(dump: Dump, part: Part, shards: int) -> str:
-    """What decides the sections of a dump."""
-    digest = hashlib.blake2b(digest_size=16)
-    options = msgspec.json.encode([VERSION, shards, part], order="sorted")
-    digest.update(options)
-    digest.update(repr((dump.part, dump.path, dump.metadata, dump.size, dump.modified)).encode())
-    return digest.hexdigest()
 
 
 def _digest(listed: str, sections: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ import msgspec
 import orjson
 
 from livecc.files.atomic import atomic_path
+from livecc.files.digests import values_digest
 from livecc.files.leftovers import temporary_path
 from livecc.sources.formats.metadata import METADATA_SUFFIXES
 from livecc.sources.group import Group, groups_of
@@ -51,6 +52,12 @@ class Dump:
     metadata: bool
     size: int
     modified: int
+
+    def digest(self, part: Part, shards: int) -> str:
+        """Of all that decides what it is divided into, besides its content."""
+        state = (self.part, ascii(self.path), self.metadata, self.size, self.modified)
+        told = {"shards": shards, "part": msgspec.to_builtins(part), "file": state}
+        return values_digest(version=VERSION, **told)
 
     @property
     def key(self) -> str:
