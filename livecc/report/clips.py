@@ -7,7 +7,7 @@ Of more clips than a page should have, an even sample is taken: every k-th in th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -323,9 +323,19 @@ def page_columns(clips: TrackClips) -> dict[str, Any]:
         "rules": told,
         **_page_ranking(clips),
         "selections": {
-            name: _without_null(selection) for name, selection in clips.track.selections.items()
+            name: _as_written(_without_null(selection), rules)
+            for name, selection in clips.track.selections.items()
         },
     }
+
+
+def _as_written(selection: dict[str, Any], rules: Mapping[str, Rule]) -> dict[str, Any]:
+    """A selection with bounds in the order in which people write them: `min` before `max`."""
+    told = dict(selection)
+    for name in told.keys() & rules.keys():
+        order = rules[name].kind.Bounds.__struct_encode_fields__
+        told[name] = {key: told[name][key] for key in order if key in told[name]}
+    return told
 
 
 def _page_ranking(clips: TrackClips) -> dict[str, Any]:
