@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from livecc.sources.readers.track import MOST_WORD_MS, is_time
+from livecc.sources.readers.track import MOST_WORD_MS, is_time, without_times
 from livecc.sources.record import Timed, UnreadableError
 
 
 def lines_of(starts: Any, ends: Any, texts: Any, names: str) -> list[Timed]:
     """[start, end, text] in seconds. Raises UnreadableError if they are no lists of one length.
 
-    An entry without times is left out. One that does not end after its start lasts until the next
+    An entry without times is left out; a text and no time at all is an error, too. One that does not end after its start lasts until the next
     begins. `names`: of the lists, for the message.
     """
     if not all(isinstance(one, list | tuple) for one in (starts, ends, texts)):
@@ -20,12 +20,18 @@ def lines_of(starts: Any, ends: Any, texts: Any, names: str) -> list[Timed]:
         sizes = f"{len(starts)}, {len(ends)} and {len(texts)}"
         raise UnreadableError(f"{names} are lists of different lengths: {sizes}")
     lines: list[Timed] = []
+    timeless = 0
     for index, (start, end, text) in enumerate(zip(starts, ends, texts, strict=True)):
-        if type(text) is not str or not is_time(start):
+        if type(text) is not str:
+            continue
+        if not is_time(start):
+            timeless += bool(text.strip())
             continue
         if not is_time(end) or end <= start:
             end = start + MOST_WORD_MS / 1000
             if index + 1 < len(starts) and is_time(starts[index + 1]) and starts[index + 1] > start:
                 end = min(end, starts[index + 1])
         lines.append((round(start, 3), round(end, 3), text))
+    if timeless and not lines:
+        raise without_times(timeless, "caption")
     return lines

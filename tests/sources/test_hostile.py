@@ -81,7 +81,7 @@ def test_endless_captions(tmp_path: Path) -> None:
         ("a.en.vtt", b"WEBVTT\n\n00:00.000 --> 00:01.000\n" + b"<c" * 300_000, ""),
         ("a.en.vtt", b"WEBVTT\n\n00:00.000 --> 00:01.000\n<00:00:00.500>" + b"<c" * 200_000, ""),
         ("a.en.vtt", b"WEBVTT\n\n" + b"NOTE\n" * 200_000, ""),
-        ("a.en.vtt", b"WEBVTT\n\n" + b"-->" * 300_000 + b"\n", ""),
+        ("a.en.vtt", b"WEBVTT\n\n" + b"-->" * 300_000 + b"\n", "1 cue with text, none"),
         ("a.en.srt", b"1\n" * 300_000, "no caption"),
         ("a.en.srt", b"00:00:00,000 --> 00:00:01,000\n" * 20_000, "no caption"),
     ],

@@ -16,7 +16,7 @@ from livecc.files.json_values import parse_lenient
 from livecc.files.limits import MAX_CAPTION_FILE_BYTES
 from livecc.sources.opening import read_file
 from livecc.sources.options import Whisper
-from livecc.sources.readers.track import is_time
+from livecc.sources.readers.track import is_time, without_times
 from livecc.sources.record import Facts, Timed, UnreadableError, Video, language_of
 from livecc.sources.registry import NoVideoError
 
@@ -42,10 +42,17 @@ def read_video(
     if isinstance(value, dict):
         video.facts.about["caption_language"] = language_of(value.get("language"))
     segments = [one for one in segments if isinstance(one.get("text"), str)]
+    words = [word for segment in segments for word in _words(segment)]
+    said = [one for one in words if one[2].strip()]
     if part.as_captions:
         video.subtitles = list(_captions(segments, mode))
+        timed = any(text for _, _, text in video.subtitles)
     else:
-        video.content = [word for segment in segments for word in _words(segment)]
+        video.content = words
+        timed = any(None not in (start, end) for start, end, _ in said)
+    if said and not timed:
+        segments = [one for one in segments if one["text"].strip()]
+        video.problem = str(without_times(len(segments), "segment"))
     return video
 
 

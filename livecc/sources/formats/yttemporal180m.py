@@ -12,7 +12,7 @@ from typing import Any
 from livecc.sources.facts import facts_of, id_of
 from livecc.sources.json_entries import objects_of_lines
 from livecc.sources.options import YtTemporal180M
-from livecc.sources.readers.track import Piece, is_time, words_of
+from livecc.sources.readers.track import Piece, is_time, without_times, words_of
 from livecc.sources.record import Video, path_of
 from livecc.sources.registry import Bad, Entry
 
@@ -37,6 +37,8 @@ def read_dump(path: Path, part: YtTemporal180M) -> Iterator[Entry]:
         words = value.get("subtitles")
         if isinstance(words, list):
             video.subtitles = words_of(list(_pieces(words)))
+            if words and not video.subtitles:
+                video.problem = str(without_times(len(words), "word"))
         else:
             video.problem = 'no captions: "subtitles" is no list'
         yield video

@@ -20,6 +20,7 @@ from livecc.sources.readers.track import (
     Track,
     Words,
     is_time,
+    without_times,
 )
 from livecc.sources.record import UnreadableError
 
@@ -30,12 +31,16 @@ def read(data: bytes) -> Track:
     words = Words()
     lines: list[tuple[float, float, str]] = []
     told = False
+    timeless = 0
     add = words.add
     for event in events:
         if type(event) is not dict:
             continue
         segments, start = event.get("segs"), event.get("tStartMs", 0)
-        if type(segments) is not list or not is_time(start):
+        if type(segments) is not list:
+            continue
+        if not is_time(start):
+            timeless += _says_something(segments)
             continue
         texts: list[str] = []
         for segment in segments:
@@ -55,7 +60,17 @@ def read(data: bytes) -> Track:
         if line:
             duration = event.get("dDurationMs")
             lines.append((start, start + (duration if is_time(duration) else MOST_WORD_MS), line))
+        else:
+            # Nothing of it may have had a time.
+            timeless += not texts and _says_something(segments)
+    if timeless and not lines:
+        raise without_times(timeless, "event")
     return Track(lines, words.finished() if told else None)
+
+
+def _says_something(segments: list[Any]) -> bool:
+    texts = (one.get("utf8") for one in segments if type(one) is dict)
+    return any(type(text) is str and not text.isspace() and text != "" for text in texts)
 
 
 def _events(data: bytes) -> list[Any]:

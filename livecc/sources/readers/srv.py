@@ -16,6 +16,7 @@ from livecc.sources.readers.track import (
     Piece,
     Track,
     is_time,
+    without_times,
     words_of,
 )
 from livecc.sources.readers.xml_tree import local_name, parsed
@@ -42,9 +43,13 @@ def _srv3(elements: list[ElementTree.Element]) -> Track:
     pieces: list[Piece] = []
     lines: list[Line] = []
     told = False
+    timeless = 0
     for paragraph in elements:
         start = _ms(paragraph, "t")
-        if local_name(paragraph) != "p" or start is None:
+        if local_name(paragraph) != "p":
+            continue
+        if start is None:
+            timeless += _says_something(paragraph)
             continue
         texts: list[str] = []
         if paragraph.text:
@@ -63,17 +68,19 @@ def _srv3(elements: list[ElementTree.Element]) -> Track:
                 pieces.append((start + (offset or 0), inner.tail, not texts))
                 texts.append(inner.tail)
         _add(lines, start, _ms(paragraph, "d"), "".join(texts))
-    return _track(lines, pieces if told else None)
+    return _track(lines, pieces if told else None, timeless)
 
 
 def _srv2(texts: list[ElementTree.Element]) -> Track:
     pieces: list[Piece] = []
     lines: list[Line] = []
     told = False
+    timeless = 0
     for one in texts:
         start, duration = _ms(one, "t"), _ms(one, "d")
         text = "".join(one.itertext())
         if start is None:
+            timeless += _says_something(one)
             continue
         appended = one.get("append") == "1" and bool(lines)
         if text.strip():
@@ -85,16 +92,19 @@ def _srv2(texts: list[ElementTree.Element]) -> Track:
             lines[-1] = begin, max(end, after), (before + text).replace("\n", " ").strip(" ")
         else:
             _add(lines, start, duration, text)
-    return _track(lines, pieces if told else None)
+    return _track(lines, pieces if told else None, timeless)
 
 
 def _srv1(texts: list[ElementTree.Element]) -> Track:
     lines: list[Line] = []
+    timeless = 0
     for one in texts:
         start, duration = _ms(one, "start", 1000), _ms(one, "dur", 1000)
         if start is not None:
             _add(lines, start, duration, html.unescape("".join(one.itertext())))
-    return _track(lines, None)
+        else:
+            timeless += _says_something(one)
+    return _track(lines, None, timeless)
 
 
 def _ms(element: ElementTree.Element, name: str, unit: float = 1) -> float | None:
@@ -114,5 +124,12 @@ def _add(lines: list[Line], start: float, duration: float | None, text: str) -> 
         lines.append((start, start + (MOST_WORD_MS if duration is None else duration), text))
 
 
-def _track(lines: list[Line], pieces: list[Piece] | None) -> Track:
+def _says_something(element: ElementTree.Element) -> bool:
+    return bool("".join(element.itertext()).strip())
+
+
+def _track(lines: list[Line], pieces: list[Piece] | None, timeless: int) -> Track:
+    """The track; `timeless`: lines without a usable time, which are not among `lines`."""
+    if timeless and not lines:
+        raise without_times(timeless, "line")
     return Track(lines, None if pieces is None else words_of(pieces))

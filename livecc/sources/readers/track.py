@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from livecc.formats.unspaced import joint
 from livecc.sources.record import Timed, UnreadableError
+from livecc.terminal import count
 
 #: A word for which nothing says when it ends lasts until the next one begins, and at most so long.
 MOST_WORD_MS = 1500
@@ -59,6 +60,14 @@ def decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UnreadableError("it is not UTF-8; convert it") from None
+
+
+def without_times(number: int, what: str) -> UnreadableError:
+    """The error of a file in which `number` captions are all without a time that can be used.
+
+    `what`: what the file calls them, such as "event".
+    """
+    return UnreadableError(f"no captions: {count(number, what)} with text, none with a usable time")
 
 
 def is_time(value: Any) -> bool:

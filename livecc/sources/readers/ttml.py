@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from livecc.sources.readers.track import MOST_WORD_MS, Track, is_time
+from livecc.sources.readers.track import MOST_WORD_MS, Track, is_time, without_times
 from livecc.sources.readers.xml_tree import local_name, parsed
 from livecc.sources.record import UnreadableError
 
@@ -25,19 +25,23 @@ def read(data: bytes) -> Track:
         raise UnreadableError("no TTML: its root is not tt")
     rates = _rates(root)
     lines: list[tuple[float, float, str]] = []
+    timeless = 0
     for paragraph in root.iter():
         if local_name(paragraph) != "p":
             continue
+        text = " ".join("".join(_texts(paragraph)).split())
         start = _time(paragraph.get("begin"), rates)
         if start is None:
+            timeless += text != ""
             continue
         end = _time(paragraph.get("end"), rates)
         if end is None:
             duration = _time(paragraph.get("dur"), rates)
             end = start + (MOST_WORD_MS if duration is None else duration)
-        text = " ".join("".join(_texts(paragraph)).split())
         if text:
             lines.append((start, end, text))
+    if timeless and not lines:
+        raise without_times(timeless, "paragraph")
     language = root.get("{http://www.w3.org/XML/1998/namespace}lang")
     return Track(lines, None, language or None)
 

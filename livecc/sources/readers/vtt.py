@@ -26,7 +26,7 @@ from functools import lru_cache
 import numpy as np
 
 from livecc.sources.readers.stamps import CLASS, STAMP, Stamps, clocks, stamps_of, without_tags
-from livecc.sources.readers.track import Track, Words, decoded, timed
+from livecc.sources.readers.track import Track, Words, decoded, timed, without_times
 from livecc.sources.record import Timed, UnreadableError
 
 # More hours are no time: they are larger than numbers can be.
@@ -66,11 +66,22 @@ def read(data: bytes) -> Track:
     if STAMP.search(text):
         return _rolling(text, language)
     lines: list[tuple[float, float, str]] = []
+    cues = 0
     for start, end, shown in _cues(text):
+        cues += 1
         line = _unescaped(" ".join(one for one in shown if one.strip()))
         if line.strip():
             lines.append((start, end, line))
+    if not cues:
+        _check_no_arrows(text)
     return Track(lines, None, language)
+
+
+def _check_no_arrows(text: str) -> None:
+    """Raise UnreadableError if a file without cues has what was meant to be some."""
+    timings = sum("-->" in line for line in text.split("\n"))
+    if timings:
+        raise without_times(timings, "cue")
 
 
 def _cues(text: str) -> Iterator[Cue]:
@@ -180,8 +191,12 @@ def _rolling(text: str, language: str | None) -> Track:
     if len(cues) == text.count("-->"):
         stamps = screen.youtube(cues)
     else:
-        for cue in _cues(text):
+        number = 0
+        for number, cue in enumerate(_cues(text), 1):
             screen.show(*cue)
+            found += 1
+        if not found:
+            _check_no_arrows(text)
         stamps = stamps_of([line for _, _, line in screen.said])
     texts = [_unescaped(plain) for plain in stamps.plain]
     words = _words_at_once(screen.said, texts, stamps)

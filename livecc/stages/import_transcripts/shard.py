@@ -126,6 +126,9 @@ def words_of(
         timed = [(start, end, text) for start, end, text in entries if None not in (start, end)]
         dropped["without times"] += len(entries) - len(timed)
         return cast(list[Word], timed), dict(+dropped)
+    if entries and all(None in (start, end) for start, end, _ in entries):
+        # Nothing tells where they are.
+        return [], dict(dropped + Counter({"without times": len(entries)}))
     placed = list(_placed(_joined(entries)))
     cleaned_texts, found = clean_texts([text for _, _, text in placed], lines=False)
     if cleaned is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import orjson
@@ -74,7 +75,8 @@ def test_a_list_of_segments_and_names_with_the_suffix_of_the_sound(tmp_path: Pat
     write(tmp_path / "in" / "talk.wav.json", orjson.dumps(WORDS["segments"]))
     write(tmp_path / "in" / "other.json", b"{}")
     write(tmp_path / "in" / "half.json", b'{"segments": [')
-    write(tmp_path / "in" / "nan.json", b'{"segments": [{"text": "x", "start": NaN, "end": 1}]}')
+    nan = b'{"segments": [{"text": "x", "start": NaN, "end": 1}, {"text": "y", "start": 1, "end": 2}]}'
+    write(tmp_path / "in" / "nan.json", nan)
     write(tmp_path / "in" / "x.info.json", b"{}")
     write(tmp_path / "in" / "x.live_chat.json", b"{}")
     lines, left = made(tmp_path, part("whisper", tmp_path / "in"))
@@ -82,7 +84,7 @@ def test_a_list_of_segments_and_names_with_the_suffix_of_the_sound(tmp_path: Pat
     assert found.keys() == {"talk", "half", "nan"}
     assert len(found["talk"]["content"]) == 6
     assert "no JSON" in found["half"]["problem"]
-    assert found["nan"]["content"] == [[None, 1, "x"]]
+    assert found["nan"]["content"] == [[None, 1, "x"], [1, 2, "y"]]
     assert [(row["id"], "not of Whisper" in row["reason"]) for row in left] == [("other", True)]
     with listed(part("whisper", tmp_path / "in")) as listing:
         assert sum(reasons(listing).values()) == 2
@@ -105,3 +107,21 @@ def test_a_problem_is_the_reason_in_the_stage_that_reads_words(tmp_path: Path) -
     with pytest.raises(BadRecordError, match="no JSON") as caught:
         words_of(line, "default")
     assert caught.value.video == "half.mp4"
+
+
+@pytest.mark.parametrize("as_captions", [True, False])
+@pytest.mark.parametrize("words", [[], [{"word": " a"}, {"word": " b", "start": float("nan")}]])
+def test_words_without_any_time_have_a_reason(
+    tmp_path: Path, words: list[object], as_captions: bool
+) -> None:
+    value = {"segments": [{"text": " a b", "words": words}, {"start": 1, "end": 2, "text": " "}]}
+    write(tmp_path / "in" / "a.json", json.dumps(value))
+    (line,), _ = made(tmp_path, part("whisper", tmp_path / "in", as_captions=as_captions))
+    assert line.get("problem") == "no captions: 1 segment with text, none with a usable time"
+    assert "content" not in line
+    assert "subtitles" not in line
+
+
+def test_content_without_any_time_has_no_words() -> None:
+    line = {"video": "a.mp4", "content": [[None, None, "a"], [0.5, None, "b"]]}
+    assert words_of(line, "default") == ([], {"without times": 2})

@@ -79,6 +79,11 @@ def test_odd_events_are_passed_over() -> None:
     ]
 
 
+def test_nothing_said_is_no_fault() -> None:
+    empty = [{"tStartMs": None, "segs": [{"utf8": "\n"}]}, {"tStartMs": None}]
+    assert read(file(*empty)).lines == []
+
+
 def test_half_of_a_surrogate_pair_costs_no_file() -> None:
     data = b'{"events": [{"tStartMs": 0, "dDurationMs": 9, "segs": [{"utf8": "a \\ud83d b"}]}]}'
     assert read(data).lines[0][2].startswith("a ")
@@ -94,6 +99,13 @@ def test_half_of_a_surrogate_pair_costs_no_file() -> None:
         (b"[" * 100_000, "no JSON"),
         (b'{"events": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "no JSON"),
         (b"\xff\xfe", "no JSON"),
+        (b'{"events": [{"tStartMs": NaN, "segs": [{"utf8": "a"}]}]}', "1 event with text, none"),
+        (b'{"events": [{"tStartMs": 0, "segs": [{"utf8": "a", "tOffsetMs": "x"}]}]}', "1 event"),
+        (
+            b'{"events": [{"tStartMs": "0", "segs": [{"utf8": "a"}, 1]}, {"tStartMs": null, '
+            b'"segs": [{"utf8": "b"}]}, {"tStartMs": -1, "segs": [{"utf8": "\\n"}]}]}',
+            "2 events with text, none with a usable time",
+        ),
     ],
 )
 def test_other_files_have_a_reason(data: bytes, reason: str) -> None:

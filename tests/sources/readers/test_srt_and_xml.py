@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from livecc.sources.readers import srt, srv, ttml
+from livecc.sources.readers import srt, srv, ttml, vtt
+from livecc.sources.readers.track import Track
 from livecc.sources.record import UnreadableError
 
 LAUGHS = (
@@ -30,6 +32,45 @@ def test_srt_keeps_every_text() -> None:
             (3.0, 4.0, "here --> there"),
             (7.0, 8.0, "within  a blank line"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "seconds"),
+    [
+        ("100:00:01,000", 360_001.0),
+        ("1:2:03,4", 3723.4),
+        ("02:03,45", 123.45),
+        ("123456:00:00.007", 444_441_600.007),
+        ("00:00:01,123456", 1.123),
+    ],
+)
+def test_srt_times_of_odd_length(stamp: str, seconds: float) -> None:
+    ((start, end, text),) = srt.read(f"1\n00:00:00,5 --> {stamp}\nhi\n".encode()).lines
+    assert (start, end, text) == (0.5, seconds, "hi")
+
+
+@pytest.mark.parametrize("stamp", ["1234567890:00:01,000", "00:100:01,000"])
+def test_srt_times_that_are_none_have_no_tail(stamp: str) -> None:
+    with pytest.raises(UnreadableError, match="no caption"):
+        srt.read(f"1\n00:00:00,5 --> {stamp}\nhi\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "reason"),
+    [
+        (ttml.read, '<tt><p begin="soon">a</p><p>b</p><p/></tt>', "2 paragraphs with text, none"),
+        (srv.read, '<timedtext><body><p t="x">a</p><p> </p></body></timedtext>', "1 line with"),
+        (srv.read, '<transcript><text start="nan">a</text></transcript>', "1 line with text"),
+        (srv.read, "<timedtext><text>a</text><text t='-1'>b</text></timedtext>", "2 lines with"),
+        (vtt.read, "WEBVTT\n\n0:1 --> 0:2\na\n", "1 cue with text, none with a usable time"),
+        (vtt.read, "WEBVTT\n\n0:1 --> 0:2\na<00:00:01.500><c> b</c>\n", "1 cue with text"),
+    ],
+)
+def test_a_text_without_any_time_is_no_track(
+    read: Callable[[bytes], Track], text: str, reason: str
+) -> None:
+    with pytest.raises(UnreadableError, match=reason):
+        read(text.encode())
 
 
 @pytest.mark.parametrize("name", ["sy1_en.srt", "sy1_uk.srt", "sy2_en.srt", "sy2_uk.srt"])
