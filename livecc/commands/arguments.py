@@ -110,7 +110,10 @@ def one_of(known: Callable[[], Iterable[str]]) -> dict[str, Any]:
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in (names := list(known())):
-            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
+            from livecc.terminal import nearest
+
+            near = nearest(value, names)
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}{near}")
         return value
 
     return {"callback": check, "autocompletion": beginning(known)}

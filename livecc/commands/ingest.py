@@ -146,12 +146,17 @@ def _columns(written: Iterable[str]) -> dict[str, str | None]:
 def _part(options: dict[str, Any]) -> Any:
     import msgspec
 
-    from livecc.sources.options import read_part
+    from livecc.configuration.messages import schema_problems
+    from livecc.sources.options import PARTS, read_part
 
+    kind = PARTS[options["format"]]
+    _, schemas = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     try:
         return read_part(options)
-    except msgspec.ValidationError as error:
-        raise typer.BadParameter(f"{error} (format {options['format']})") from None
+    except msgspec.ValidationError:
+        problems = schema_problems(options, {**schemas[kind.__name__], "$defs": schemas})
+        told = "; ".join(problems)
+        raise typer.BadParameter(f"{told} (format {options['format']})") from None
 
 
 @contextmanager

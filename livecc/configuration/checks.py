@@ -237,7 +237,7 @@ def _bound_problems(
     for name, rule in rules.items():
         bounds = thresholds.get(name)
         if bounds is not None:
-            yield from rule.kind.problems(f"{path}.{name}", bounds)
+            yield from rule.problems(f"{path}.{name}", bounds)
 
 
 def _gate_problems(config: Mapping[str, Any], stage: str, gate: Mapping[str, Any]) -> Iterator[str]:
@@ -364,9 +364,10 @@ def _from_problems(config: Mapping[str, Any], name: str) -> Iterator[str]:
         allowed = f"one of {', '.join(others)}" if others else "another track, and none has any"
         yield f"{path}.track: {given['track']!r} must be a track with inputs of its own: {allowed}"
     elif given["selection"] not in selections(config, given["track"]):
+        known = list(selections(config, given["track"]))
         yield (
-            f"{path}.selection: {given['selection']!r} is no selection of {given['track']}; there "
-            f"are {', '.join(selections(config, given['track'])) or 'none'}"
+            f"{path}.selection: {given['selection']!r} is no selection of {given['track']}"
+            f"{nearest(given['selection'], known)}; there are {', '.join(known) or 'none'}"
         )
 
 

@@ -122,6 +122,20 @@ def read_rows(path: Path | str, columns: Sequence[str] | None = None) -> list[di
     return cast(list[dict[str, Any]], read_table(path, columns).to_pylist())
 
 
+def column_names(path: Path | str) -> list[str]:
+    """The names of the columns of a Parquet file of others.
+
+    Raises LiveccError when the file cannot be read.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return list(pyarrow.parquet.read_schema(path).names)
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise LiveccError(f"{path}: cannot be read as a Parquet table ({error})") from None
+
+
 def read_row_batches(path: Path | str, batch_rows: int = 8_192) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file as dicts, with one batch in memory at a time.
 

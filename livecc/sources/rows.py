@@ -10,7 +10,7 @@ from typing import Any
 from livecc.errors import LiveccError
 from livecc.files.limits import MAX_INPUT_LINE_BYTES
 from livecc.files.lines import BrokenFileError, read_lines
-from livecc.files.parquet import read_row_batches
+from livecc.files.parquet import column_names, read_row_batches
 from livecc.formats.input_lines import TOO_LONG
 from livecc.sources.registry import Bad
 
@@ -19,6 +19,16 @@ _BATCH_ROWS = 256
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 Row = tuple[int, Mapping[str, Any]]
+
+
+def names_of(path: Path) -> list[str]:
+    """The names of a table's columns. Raises LiveccError if it is none."""
+    if path.name.endswith(".parquet"):
+        return column_names(path)
+    try:
+        return next(csv.reader(_text_lines(path, [])), [])
+    except csv.Error as error:
+        raise LiveccError(f"{path}: no CSV: {error}") from None
 
 
 def rows_of(path: Path) -> Iterator[Row | Bad]:

@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from livecc.errors import LiveccError
 from livecc.sections import Fraction, LanguageLabel, Section, Text
+from livecc.terminal import nearest
 from livecc.trainer.window import SLACK_SECONDS
 
 
@@ -89,6 +90,7 @@ class Rule:
     may_be_unknown: whether a row that is there may lack the value, so that `on_unknown` decides.
     of_line: whether the value is a fact that the video's input line tells, so that gates of stages
         that make clips may use the rule.
+    values: all values that there are, if bounds name some of them; empty: any text.
     """
 
     name: str
@@ -99,6 +101,18 @@ class Rule:
     may_keep_unscored: bool = True
     may_be_unknown: bool = False
     of_line: bool = False
+    values: tuple[str, ...] = ()
+
+    def problems(self, path: str, bounds: Mapping[str, Any]) -> Iterator[str]:
+        """Errors in bounds beyond their schema; `path` is their place in the configuration."""
+        yield from self.kind.problems(path, bounds)
+        for bound, texts in bounds.items():
+            for text in texts if self.values and isinstance(texts, list) else ():
+                if text not in self.values:
+                    yield (
+                        f"{path}.{bound}: {text!r} is not allowed{nearest(text, self.values)}; "
+                        f"allowed: {', '.join(self.values)}"
+                    )
 
     def parse(self, bounds: Mapping[str, Any]) -> Threshold:
         return self.kind.parse(self.columns, bounds)

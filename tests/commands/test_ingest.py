@@ -115,9 +115,10 @@ def test_mistakes(tmp_path: Path) -> None:
     words = ("--shards", 2, "--output", tmp_path / "out")
     for more, said in [
         ((tmp_path / "nowhere", "--format", "ytdlp"), "no such file or folder"),
-        ((tmp_path, "--format", "ytdl"), "is not one of ytdlp, captions"),
+        ((tmp_path, "--format", "ytdl"), "(did you mean 'ytdlp'?)"),
         ((tmp_path, "--format", "hdvila", "--language", "en"), "languages"),
-        ((tmp_path, "--format", "ytdlp", "--prefer", "best"), "Invalid enum value 'best'"),
+        ((tmp_path, "--format", "ytdlp", "--prefer", "best"), "prefer.0: 'best' is not allowed"),
+        ((tmp_path, "--format", "ytdlp", "--prefer", "manuel"), "did you mean 'manual'"),
         ((tmp_path, "--format", "table", "--column", "id"), "FIELD=NAME"),
         ((tmp_path, "--format", "table", "--column", "ident=x"), "ident"),
         ((tmp_path, "--format", "ytdlp", "--name", "a b"), "only letters"),

@@ -74,6 +74,18 @@ def test_presets_are_valid(config: dict[str, Any], preset: str) -> None:
             ["selections.x.pretrain.lm_loss.min", "5", "2"],
         ),
         (
+            {"selections": {"x": {"pretrain": {"captions": {"labels": ["manual", "robot"]}}}}},
+            ["selections.x.pretrain.captions.labels: 'robot' is not allowed; allowed: manual, "],
+        ),
+        (
+            {"selections": {"x": {"sft": {"file": {"labels": ["their"]}}}}},
+            ["selections.x.sft.file.labels: 'their'", "did you mean 'there'", "missing, refused"],
+        ),
+        (
+            {"score_lm_loss": {"gate": {"captions": {"labels": ["automated"]}}}},
+            ["score_lm_loss.gate.captions.labels: 'automated'", "did you mean 'automatic'"],
+        ),
+        (
             {"selections": {"x": {"pretrain": {"lm_los": {"min": 5}}}}},
             ["selections.x.pretrain.lm_los", "did you mean 'lm_loss'"],
         ),

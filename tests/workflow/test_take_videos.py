@@ -105,7 +105,10 @@ def test_changed_input_reaches_the_other_track(project: Project) -> None:
             {"track": "sft", "selection": "default"},
             "tracks.sft.from.track: 'sft' must be a track with inputs of its own",
         ),
-        ({"track": "pretrain", "selection": "none"}, "'none' is no selection of pretrain"),
+        (
+            {"track": "pretrain", "selection": "defualt"},
+            "'defualt' is no selection of pretrain (did you mean 'default'?)",
+        ),
     ],
 )
 def test_wrong_givers_are_told(project: Project, changed: dict[str, str], words: str) -> None:

@@ -7,8 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
+from livecc.errors import LiveccError
 from livecc.sources.options import Columns, Table
 from livecc.sources.parallel import lines_of
 from livecc.sources.record import (
@@ -27,15 +29,18 @@ from livecc.sources.record import (
     text_of,
 )
 from livecc.sources.registry import Bad, Entry, WeakVideo
-from livecc.sources.rows import TABLE_SUFFIXES, rows_of
+from livecc.sources.rows import TABLE_SUFFIXES, names_of, rows_of
+from livecc.terminal import nearest
 
 SUFFIXES = TABLE_SUFFIXES
+_SHOWN_COLUMNS = 20
 NO_CAPTIONS = "no captions: the table has no column of them, or nothing in it"
 
 
 def read_dump(path: Path, part: Table) -> Iterator[Entry]:
     """The videos of a table."""
     columns = part.columns
+    _check_columns(path, columns)
     for found in rows_of(path):
         if isinstance(found, Bad):
             yield found
@@ -57,6 +62,26 @@ def read_dump(path: Path, part: Table) -> Iterator[Entry]:
             yield WeakVideo(video)
         else:
             yield video
+
+
+def _check_columns(path: Path, columns: Columns) -> None:
+    """Raise LiveccError for a column that the options name and the table does not have.
+
+    A name that is the default asks for nothing: most tables lack some of them.
+    """
+    try:
+        names = names_of(path)
+    except LiveccError:
+        # Its rows tell where it is broken.
+        return
+    named, usual = msgspec.to_builtins(columns), msgspec.to_builtins(Columns())
+    for field, name in named.items():
+        if name is not None and name != usual[field] and name not in names:
+            there = ", ".join(names[:_SHOWN_COLUMNS]) or "none"
+            raise LiveccError(
+                f"{path}: has no column {name!r}, which columns.{field} names{nearest(name, names)}"
+                f"; it has {there}"
+            )
 
 
 def facts_of_row(row: Mapping[str, Any], columns: Columns) -> Facts:

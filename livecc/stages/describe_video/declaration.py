@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from livecc.declaration import AskedOptions, Model, Resources, ScoreStage
 from livecc.sections import ModelName, Positive, Seconds, Text, option
+from livecc.sources.record import CAPTION_KINDS
 from livecc.stages.identify_language.declaration import STAGE as IDENTIFY_LANGUAGE
 from livecc.stages.identify_language.declaration import models as language_models
 from livecc.thresholds.kinds import Band, Labels, Language, Rule
@@ -14,6 +15,9 @@ from livecc.thresholds.listed import NotListed
 
 #: The section of lists that hold for every selection, and the rule that it becomes.
 EXCLUDE, EXCLUDED = "exclude", "excluded"
+#: Whether a file is there; UNREADABLE: it is, and is no video.
+THERE, MISSING, REFUSED, UNREADABLE = "there", "missing", "refused", "unreadable"
+FILE_STATES = (THERE, MISSING, REFUSED, UNREADABLE)
 
 
 class Options(AskedOptions):
@@ -55,9 +59,9 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _fact(name: str, kind: Any, says: str) -> Rule:
+def _fact(name: str, kind: Any, says: str, values: tuple[str, ...] = ()) -> Rule:
     """A rule on what an input line may tell."""
-    return Rule(name, kind, (name,), says, may_be_unknown=True, of_line=True)
+    return Rule(name, kind, (name,), says, may_be_unknown=True, of_line=True, values=values)
 
 
 STAGE = ScoreStage(
@@ -98,8 +102,8 @@ STAGE = ScoreStage(
         _fact("duration", Band, "video too short or too long"),
         _fact("height", Band, "picture too low or too high"),
         _fact("caption_language", Labels, "captions in another language"),
-        _fact("captions", Labels, "captions of another kind"),
-        Rule("file", Labels, ("file",), "file missing or unreadable"),
+        _fact("captions", Labels, "captions of another kind", CAPTION_KINDS),
+        Rule("file", Labels, ("file",), "file missing or unreadable", values=FILE_STATES),
         Rule(
             "file_seconds",
             Band,

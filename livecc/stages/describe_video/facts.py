@@ -17,9 +17,8 @@ import msgspec
 from livecc.captions.text import clean_title
 from livecc.files.limits import MAX_LABEL_CHARACTERS, MAX_PATH_BYTES
 from livecc.files.lines import BrokenFileError, read_lines
+from livecc.sources.record import CAPTION_KINDS
 
-#: Kinds of captions.
-CAPTIONS = ("manual", "automatic", "translated", "none")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Pictures are no higher; the column has 32 bits.
 _MOST_LINES = 2**20
@@ -30,7 +29,7 @@ class LineFacts:
     """The facts of one input line; None is unknown.
 
     video_id: the id of the line, or without one the stem of its video's path. duration: seconds,
-    by the metadata. height: picture lines, by the metadata. captions: one of CAPTIONS.
+    by the metadata. height: picture lines, by the metadata. captions: one of CAPTION_KINDS.
     """
 
     video: str
@@ -98,7 +97,7 @@ def facts_of(line: bytes, mode: str = "default") -> LineFacts | None:
         _number(about.get("duration")),
         _height(about.get("height")),
         label(about.get("caption_language")),
-        captions if captions in CAPTIONS else None,
+        captions if captions in CAPTION_KINDS else None,
     )
 
 

@@ -23,7 +23,13 @@ from livecc.media.file_seconds import file_seconds, import_libraries
 from livecc.media.pool import Failure, work_ahead
 from livecc.scores.fingerprint import content_key
 from livecc.scores.job import Engine, Item, Row, ScoreJob, engine_version, ok
-from livecc.stages.describe_video.declaration import STAGE
+from livecc.stages.describe_video.declaration import (
+    MISSING,
+    REFUSED,
+    STAGE,
+    THERE,
+    UNREADABLE,
+)
 from livecc.stages.describe_video.facts import LineFacts, read_facts, without_line
 from livecc.stages.identify_language.declaration import STAGE as IDENTIFY_LANGUAGE
 from livecc.stages.identify_language.letter_case import without_capitals
@@ -31,8 +37,6 @@ from livecc.stages.identify_language.letter_case import without_capitals
 if TYPE_CHECKING:
     from livecc.stages.job_spec import JobSpec
 
-#: Whether a file is there; UNREADABLE: it is, and is no video.
-THERE, MISSING, REFUSED, UNREADABLE = "there", "missing", "refused", "unreadable"
 #: Decimals of confidences and of seconds.
 DECIMALS, TIME_DECIMALS = 4, 3
 #: Videos, and characters of their texts, in memory at a time.

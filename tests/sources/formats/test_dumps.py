@@ -13,6 +13,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from livecc.errors import LiveccError
 from livecc.sources.plain_pickle import items_of_dict
 from tests.sources.downloads import made, part, write
 
@@ -220,6 +221,20 @@ def test_table_of_parallel_lists(tmp_path: Path) -> None:
     names = {"start": "s", "end": "e", "text": "t"}
     line = one(tmp_path, part("table", tmp_path, columns=names))
     assert line["subtitles"] == [[0.0, 1.0, "x"], [1.0, 2.0, "y"]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_that_is_named_must_be_there(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"t.{kind}"
+    if kind == "csv":
+        path.write_text("id,name\na,b\n")
+    else:
+        pyarrow.parquet.write_table(pyarrow.table({"id": ["a"], "name": ["b"]}), path)
+    with pytest.raises(LiveccError) as raised:
+        made(tmp_path, part("table", path, columns={"title": "nmae"}))
+    told = "has no column 'nmae', which columns.title names (did you mean 'name'?); it has id, name"
+    assert told in str(raised.value)
+    assert made(tmp_path, part("table", path, columns={"title": "name"}))[0][0]["title"] == "b"
 
 
 def test_tables_that_are_broken(tmp_path: Path) -> None:
