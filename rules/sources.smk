@@ -33,6 +33,7 @@ def list_sources():
             config["mode"],
             keep=may_write,
             progress=told,
+            own=[RESULTS, CACHE, config["models_folder"]],
         )
         atexit.register(listed.close)
         LISTED[name] = listed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -59,6 +60,7 @@ def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
         names = shards(config, told["from"]["track"])
         return {name: layout.shard(track, name).taken_lines for name in names}
     found = find_shards(told.get("inputs", ()), f"tracks.{track}.inputs")
+    _check_no_results(found.values(), layout, track)
     for source, name in source_shards(config, track):
         if name in found:
             raise LiveccError(
@@ -67,6 +69,18 @@ def shards(config: Mapping[str, Any], track: str) -> dict[str, str]:
             )
         found[name] = layout.source(source).lines(name)
     return dict(sorted(found.items()))
+
+
+def _check_no_results(files: Iterable[str], layout: Layout, track: str) -> None:
+    """Raise LiveccError for an input file that a run has made in the same results."""
+    # Of many files: their names are compared, not where links lead.
+    made = tuple(f"{os.path.abspath(one)}/" for one in layout.made_folders(track))  # noqa: PTH100
+    for file in files:
+        if os.path.abspath(file).startswith(made):  # noqa: PTH100
+            raise LiveccError(
+                f"tracks.{track}.inputs: {printable(file)} is in {layout.results!r}, where it was "
+                "made by an earlier run; let no pattern match what is there"
+            )
 
 
 def source_shards(config: Mapping[str, Any], track: str) -> list[tuple[str, str]]:

@@ -87,6 +87,10 @@ class Layout:
     def log(self, *names: str) -> str:
         return f"{self.results}/logs/{'/'.join(names)}.log"
 
+    def made_folders(self, track: str) -> list[str]:
+        """The folders of a track, its sources and the cache."""
+        return [f"{self.results}/{track}", f"{self.results}/sources", self.cache]
+
     # --- of a source ---
 
     def source(self, name: str) -> SourceFiles:

@@ -8,7 +8,7 @@ videos for each shard that has to be made.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,11 @@ class ListedSource:
         *,
         keep: bool,
         progress: Progress | None = None,
+        own: Iterable[Path | str] = (),
     ) -> None:
         """List it; with `keep`, ids that were read are kept below the results.
+
+        `own`: folders that the workflow writes, in which nothing is input.
 
         Raises LiveccError when a path does not exist.
         """
@@ -88,6 +91,7 @@ class ListedSource:
             state=state,
             keep=keep,
             progress=progress,
+            own=own,
         )
         listed = self._listing
         dumps = {dump.key: self._dump_file(dump) for dump in listed.dumps}

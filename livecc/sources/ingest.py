@@ -103,6 +103,7 @@ def ingest(
                 name=name,
                 state=folder,
                 progress=listed,
+                own=[output],
             )
         )
         keys = {dump.digest(parts[dump.part], shards): dump for dump in listing.dumps}

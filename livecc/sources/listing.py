@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,17 @@ from livecc.sources.options import Part, format_of
 from livecc.sources.places import FOLDER, place_of, shard_at, shard_names, sorted_line
 from livecc.sources.record import id_problem, path_of
 from livecc.sources.registry import dump_format
-from livecc.sources.scan import Progress, Reasons, folders_of, paths_of, read_pieces, scan
+from livecc.sources.scan import (
+    OWN,
+    OwnFolders,
+    Progress,
+    Reasons,
+    files_below,
+    folders_of,
+    paths_of,
+    read_pieces,
+    scan,
+)
 
 #: Raised when the same files become other lines.
 VERSION = "1"
@@ -122,6 +132,7 @@ def list_source(
     state: Path | None = None,
     keep: bool = True,
     progress: Progress | None = None,
+    own: Iterable[Path | str] = (),
 ) -> Listing:
     """List a source of some parts, divided into `shards`.
 
@@ -129,20 +140,22 @@ def list_source(
     `now`: seconds since 1970; what is younger than a minute waits. `name`: of the source, with
     which names of shards begin. `state`: a folder that keeps the ids in info files between
     listings; without `keep`, nothing is written there. `progress` is called with the number of
-    files found so far. Raises LiveccError when a path does not exist or a folder of files is none.
+    files found so far. `own`: folders that are written, in which nothing is input. Raises
+    LiveccError when a path does not exist, is one of these, or a folder of files is none.
     """
+    ours = OwnFolders.of(own)
     listing = Listing(shard_names(name, shards), _scratch(state if keep else None))
     try:
         lists = _Lists(listing, shards)
         for number, part in enumerate(parts):
             if part.folder:
                 _list_folders(
-                    listing, lists, number, part, videos_root, now, state, progress, keep=keep
+                    listing, lists, number, part, videos_root, now, state, progress, ours, keep=keep
                 )
             else:
                 suffixes = dump_format(part).SUFFIXES
-                _list_dumps(listing, number, part.paths, suffixes, metadata=False)
-            _list_dumps(listing, number, part.metadata, METADATA_SUFFIXES, metadata=True)
+                _list_dumps(listing, number, part.paths, suffixes, ours, metadata=False)
+            _list_dumps(listing, number, part.metadata, METADATA_SUFFIXES, ours, metadata=True)
         lists.flush()
         listing.digests = {
             shard: lists.finish(index, parts) for index, shard in enumerate(listing.names)
@@ -206,15 +219,18 @@ def _list_dumps(
     number: int,
     written: Sequence[str],
     suffixes: tuple[str, ...],
+    own: OwnFolders,
     *,
     metadata: bool,
 ) -> None:
+    passed_over = own.found_in(written)
     for path in paths_of(written):
+        if path in passed_over:
+            listing.left_out.add(OWN, str(path))
+            continue
         files = [path]
         if path.is_dir():
-            files = sorted(
-                file for file in path.rglob("*") if file.name.endswith(suffixes) and file.is_file()
-            )
+            files = files_below(path, suffixes, listing.left_out, own)
         for file in files:
             state = file.stat()
             listing.dumps.append(
@@ -231,13 +247,17 @@ def _list_folders(
     now: float,
     state: Path | None,
     progress: Progress | None,
+    own: OwnFolders,
     *,
     keep: bool,
 ) -> None:
     folders = folders_of(part.paths)
+    passed_over = own.found_in(part.paths)
     scratch = listing.scratch / f"part-{number}"
     scratch.mkdir()
-    listing.files += scan(folders, scratch, listing.left_out, progress, listing.files)
+    listing.files += scan(
+        folders, scratch, listing.left_out, progress, listing.files, own, passed_over
+    )
     prefixes = [_prefix(folder, videos_root) for folder in folders]
     for piece, files in read_pieces(scratch):
         groups = list(groups_of(files, format_of(part), listing.left_out, int(now * 1e9)))

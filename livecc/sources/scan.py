@@ -11,7 +11,7 @@ import glob
 import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
@@ -28,6 +28,7 @@ PIECES = 64
 _STEP = 4096
 _BUFFERED_BYTES = 2**18
 _EXAMPLES = 5
+OWN = "a folder of results, which are no input"
 
 Progress = Callable[[int], None]
 
@@ -73,17 +74,69 @@ def paths_of(written: Sequence[str]) -> list[Path]:
 
     Raises LiveccError where nothing is there.
     """
-    found: dict[str, Path] = {}
+    return list(_found(written))
+
+
+def _found(written: Sequence[str]) -> dict[Path, bool]:
+    """Such paths, and whether a glob found them."""
+    found: dict[str, tuple[Path, bool]] = {}
     for text in written:
         path = expanded(text)
         paths = [path]
-        if not path.exists() and glob.has_magic(text):
+        matched = not path.exists() and glob.has_magic(text)
+        if matched:
             paths = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
         if not paths or not paths[0].exists():
             raise LiveccError(f"{text}: no such file or folder; correct the path of the source")
         for one in paths:
-            found.setdefault(os.path.realpath(one), one)
-    return list(found.values())
+            found.setdefault(os.path.realpath(one), (one, matched))
+    return dict(found.values())
+
+
+@dataclass(frozen=True)
+class OwnFolders:
+    """Folders that the program writes itself: what is in them is no input.
+
+    Whoever names a folder or file inside of one means it; what a glob or a walk finds there is
+    passed over.
+    """
+
+    folders: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, folders: Iterable[Path | str]) -> OwnFolders:
+        return cls(frozenset(os.path.realpath(folder) for folder in folders))
+
+    def is_one(self, folder: Path | str) -> bool:
+        """Whether a folder is one of them."""
+        return os.path.realpath(folder) in self.folders
+
+    def hold(self, path: Path | str) -> bool:
+        """Whether a path is one of them or inside of one."""
+        real = Path(os.path.realpath(path))
+        return any(real.is_relative_to(one) for one in self.folders)
+
+    def below(self, top: Path) -> frozenset[str]:
+        """Those inside of a folder, by their paths in it."""
+        real = Path(os.path.realpath(top))
+        inside = (Path(one) for one in self.folders)
+        return frozenset(
+            str(one.relative_to(real)) for one in inside if one != real and one.is_relative_to(real)
+        )
+
+    def found_in(self, written: Sequence[str]) -> set[Path]:
+        """Of the paths of `paths_of`, those that a glob found in these folders.
+
+        Raises LiveccError if one of these folders is named itself.
+        """
+        found = _found(written)
+        for path, matched in found.items():
+            if not matched and self.is_one(path):
+                raise LiveccError(
+                    f"{path}: what is made is written into this folder, too; choose another one "
+                    "for it (results, --output), or name the folders and files inside of it"
+                )
+        return {path for path, matched in found.items() if matched and self.hold(path)}
 
 
 def folders_of(written: Sequence[str]) -> list[Path]:
@@ -101,11 +154,14 @@ def scan(
     left_out: Reasons,
     progress: Progress | None = None,
     seen: int = 0,
+    own: OwnFolders | None = None,
+    passed_over: Container[Path] = (),
 ) -> int:
     """Write the files below `folders` to PIECES files in `scratch`; returns how many there are.
 
-    Links to folders are not followed, and hidden files are passed over. `seen`: files that were
-    there before, for the progress.
+    Links to folders are not followed, and hidden files are passed over, and so are `own` folders
+    and those of `folders` that are in `passed_over`. `seen`: files that were there before, for the
+    progress.
     """
     # Not lists: each line that orjson makes holds the kilobyte that it might have needed.
     buffers = [bytearray() for _ in range(PIECES)]
@@ -114,7 +170,10 @@ def scan(
         path.touch()
     found = 0
     for root, folder in enumerate(folders):
-        for file in _walk(root, folder, left_out):
+        if folder in passed_over:
+            left_out.add(OWN, str(folder))
+            continue
+        for file in _walk(root, folder, left_out, own or OwnFolders()):
             found += 1
             piece = _piece(file.folder, file.name)
             buffer = buffers[piece]
@@ -149,8 +208,25 @@ def _piece(folder: str, name: str) -> int:
     return zlib.crc32(f"{folder}/{beginning}".encode()) % PIECES
 
 
-def _walk(root: int, top: Path, left_out: Reasons) -> Iterator[File]:
+def files_below(
+    top: Path, suffixes: tuple[str, ...], left_out: Reasons, own: OwnFolders
+) -> list[Path]:
+    """The files below a folder whose names end in one of `suffixes`, sorted; hidden ones and those
+    in `own` folders are passed over."""
+    ours = {top / inside for inside in own.below(top)}
+    found: list[Path] = []
+    for place, folders, names in os.walk(top):
+        inner = {name: Path(place, name) for name in sorted(folders) if name[0] != "."}
+        folders[:] = [name for name, path in inner.items() if path not in ours]
+        for path in ours.intersection(inner.values()):
+            left_out.add(OWN, str(path))
+        found += [Path(place, n) for n in names if n.endswith(suffixes) and n[0] != "."]
+    return sorted(path for path in found if path.is_file())
+
+
+def _walk(root: int, top: Path, left_out: Reasons, own: OwnFolders) -> Iterator[File]:
     real_top: str | None = None
+    ours = own.below(top)
     waiting = [""]
     while waiting:
         folder = waiting.pop()
@@ -182,7 +258,11 @@ def _walk(root: int, top: Path, left_out: Reasons) -> Iterator[File]:
                             left_out.add("a link that leads out of the folder", entry.path)
                             continue
                     elif entry.is_dir(follow_symlinks=False):
-                        waiting.append(f"{folder}/{name}" if folder else name)
+                        inside = f"{folder}/{name}" if folder else name
+                        if inside in ours:
+                            left_out.add(OWN, entry.path)
+                        else:
+                            waiting.append(inside)
                         continue
                     state = entry.stat()
                 except FileNotFoundError:

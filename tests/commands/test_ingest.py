@@ -111,6 +111,19 @@ def test_other_options_write_what_they_change(tmp_path: Path) -> None:
     assert (status, "remove them" in output) == (1, True)
 
 
+def test_shards_in_the_folder_of_the_source_are_no_input(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    write(source / "a.jsonl", b'{"video": "a.mp4", "subtitles": []}\n')
+    words = ("ingest", source, "--format", "jsonl", "--shards", 2, "--compress", "none")
+    for told in ("2 written, 0 unchanged", "0 written, 2 unchanged"):
+        status, output = run(*words, "--output", source / "out")
+        assert status == 0, output
+        assert f"1 video in 2 shards in {source}/out: {told}" in output
+    assert "1 not listed, a folder of results, which are no input" in output
+    status, output = run(*words, "--output", source)
+    assert (status, "choose another one" in output) == (1, True)
+
+
 def test_mistakes(tmp_path: Path) -> None:
     words = ("--shards", 2, "--output", tmp_path / "out")
     for more, said in [

@@ -349,6 +349,20 @@ def test_braces_in_the_folder_of_inputs(config: dict[str, Any], tmp_path: Path) 
     assert "{a,b} is not expanded" in error_of(config, {"tracks": inputs})
 
 
+def test_results_are_no_inputs(config: dict[str, Any], tmp_path: Path) -> None:
+    made = tmp_path / "results" / "pretrain" / "transcripts"
+    made.mkdir(parents=True)
+    (made / "b.jsonl").write_text("{}\n")
+    over = {
+        "results": str(tmp_path / "results"),
+        "tracks": {"pretrain": {"inputs": [str(tmp_path / "**" / "*.jsonl")]}},
+    }
+    assert f"{made}/b.jsonl is in '{tmp_path}/results', where it was made" in error_of(config, over)
+    over["tracks"] = {"pretrain": {"inputs": [str(tmp_path / "*.jsonl")]}}
+    configuration.overlay(config, over)
+    configuration.check(config)
+
+
 @pytest.mark.parametrize(
     ("part", "told"),
     [

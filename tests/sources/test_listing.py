@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import orjson
 import pytest
 
 from livecc.errors import LiveccError
@@ -20,6 +21,7 @@ from livecc.sources.group import (
 )
 from livecc.sources.listing import UNUSABLE_ID, list_source
 from livecc.sources.places import place_of, shard_at
+from livecc.sources.scan import OWN
 from tests.sources.caption_files import json3, speech
 from tests.sources.downloads import NOW, add_video, info, listed, made, part, reasons, write
 
@@ -303,6 +305,36 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         listed(part("ytdlp", tmp_path / "n*"))
     with pytest.raises(LiveccError, match="is no folder"):
         listed(part("ytdlp", tmp_path / "one" / "a.mp4"))
+
+
+def test_what_is_made_inside_of_a_source_is_no_input(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    add_video(folder, "a", "a")
+    add_video(folder / "results" / "deep", "b", "b")
+    add_video(folder / "results2", "c", "c")
+    row = orjson.dumps({"video": "x.mp4", "subtitles": []})
+    for place in ("x.jsonl", "results/y.jsonl", ".hidden/z.jsonl"):
+        write(folder / place, row)
+    own = [tmp_path / "in" / ".." / "in" / "results", tmp_path / "cache"]
+    with listed(part("ytdlp", folder), own=own) as listing:
+        assert listing.videos == 2
+        assert reasons(listing) == {OWN: 1, OTHER: 1}
+        assert listing.left_out[OWN].examples == [str(folder / "results")]
+    for path, left in ((folder, 1), (folder / "**" / "*.jsonl", 1), (folder / "results", None)):
+        if left is None:
+            with pytest.raises(LiveccError, match=r"results: what is made is written into this"):
+                listed(part("jsonl", path), own=own)
+            with pytest.raises(LiveccError, match=r"results: what is made is written into this"):
+                listed(part("ytdlp", path), own=own)
+            continue
+        with listed(part("jsonl", path), own=own) as listing:
+            assert [Path(dump.path).name for dump in listing.dumps] == ["x.jsonl"]
+            assert reasons(listing) == {OWN: left}
+    # Who names what is inside means it.
+    with listed(part("ytdlp", folder / "results" / "deep"), own=own) as listing:
+        assert listing.videos == 1
+    with listed(part("ytdlp", folder / "r*"), own=own) as listing:
+        assert (listing.videos, reasons(listing)) == (1, {OWN: 1})
 
 
 def test_progress(tmp_path: Path) -> None:
