@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -30,11 +30,15 @@ def register(app: typer.Typer, command: Callable[..., int | None], name: str | N
 
     # Without it, the list of sub-commands would truncate the first sentence.
     summary = " ".join((command.__doc__ or "").partition("\n\n")[0].split())
-    app.command(name, cls=Command, short_help=summary)(run)
+    kind = type("Command", (Command,), {"function": staticmethod(command)})
+    app.command(name, cls=kind, short_help=summary)(run)
 
 
 class Command(TyperCommand):
     """A command with options that take several values."""
+
+    #: What it runs.
+    function: Callable[..., Any]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options to the help, without the Python types of arguments."""
@@ -53,7 +57,37 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         own = {name for param in self.params for name in param.opts}
+        self._check_not_empty(args)
         return super().parse_args(ctx, gathered(args, _OF_MANY & own))
+
+
+    def _check_not_empty(self, args: Sequence[str]) -> None:
+        """Raise BadParameter for an empty argument or path, as a variable that is not set gives.
+
+        It would stand for the folder in which the command is run. Other options, such as a prefix,
+        may be empty.
+        """
+        if not any(word == "" or word.endswith("=") for word in args):
+            return
+        hints = get_type_hints(self.function)
+        is_path = {
+            name: _names_path(hints.get(param.name))
+            for param in self.params
+            if param.param_type_name == "option" and not getattr(param, "is_flag", False)
+            for name in param.opts
+        }
+        for before, word in zip(["", *args], args, strict=False):
+            option, equals, value = word.partition("=")
+            if equals and not value and is_path.get(option):
+                raise typer.BadParameter(f"{option} is empty; name a file or folder")
+            if not word and is_path.get(before, True):
+                what = before if before in is_path else "an argument"
+                raise typer.BadParameter(f"{what} is empty; name a file or folder")
+
+
+def _names_path(hint: Any) -> bool:
+    """Whether a type is a path, or several, or may be one."""
+    return hint is Path or any(map(_names_path, get_args(hint)))
 
 
 def gathered(words: Iterable[str], options: Iterable[str]) -> list[str]:

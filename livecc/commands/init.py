@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -45,6 +46,7 @@ def init(
       livecc init ~/downloads
       livecc init /data/talks --track sft --output talks.yaml
     """
+    from livecc.configuration import nearest_folder
     from livecc.errors import LiveccError
     from livecc.files.atomic import write_bytes
     from livecc.files.paths import expanded
@@ -63,11 +65,28 @@ def init(
             f"{folder}: Snakemake reads braces and line breaks in paths as wildcards; rename the "
             "folder, or give a link to it"
         )
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise LiveccError(f"{folder}: its name is not UTF-8; rename the folder") from None
     if output.is_dir():
         raise LiveccError(f"--output {output}: is a folder; name a file")
     if output.exists() and not force:
         raise LiveccError(f"{output} exists; write another one (--output) or replace it (--force)")
-    found = look(folder)
+    place = nearest_folder(str(output.parent))
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        why = "no permission" if place.is_dir() else "it is a file"
+        raise LiveccError(f"--output {output}: cannot be written in {place} ({why})")
+    if not results.strip():
+        raise LiveccError("--results: name the folder where results will be")
+    results_folder = expanded(results).absolute()
+    if results_folder.resolve() == folder.resolve():
+        raise LiveccError(
+            f"--results {results}: is the folder of the videos itself; name another one, such as "
+            f"{folder / 'results'}"
+        )
+    # What an earlier run has made is no input.
+    found = look(folder, own=[results_folder])
     machine = this_machine()
     choices = choose(found, machine, track, shards)
     text = configuration_text(folder, found, machine, choices, results)

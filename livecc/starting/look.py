@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import islice
@@ -16,6 +16,7 @@ import orjson
 from livecc.errors import LiveccError
 from livecc.files.lines import JSON_LINES_SUFFIXES, read_lines
 from livecc.sources.names import SOUND, read_name
+from livecc.sources.options import PARTS
 
 #: Files of published data sets by their names.
 DUMPS = {
@@ -74,21 +75,22 @@ class Found:
     info: bool = False
 
 
-def look(folder: Path, told: Callable[[int], None] | None = None) -> Found:
-    """Look through a folder, all its subfolders included, or at a file.
+def look(
+    folder: Path, told: Callable[[int], None] | None = None, own: Collection[Path] = ()
+) -> Found:
+    """Look through a folder, all its subfolders included but those of `own`, or at a file.
 
     `told` is called with the number of files so far. Memory does not depend on their number. Raises
     LiveccError if it is not there, or holds nothing that can be read.
     """
-    if not folder.exists():
-        raise LiveccError(f"{folder}: no such folder")
+    _check(folder)
     counts: Counter[str] = Counter()
     dumps: dict[str, list[Path]] = {}
     tables: list[Path] = []
     lines: list[Path] = []
     first_words: Path | None = None
     read_bytes = 0
-    for number, path in enumerate(_files(folder)):
+    for number, path in enumerate(_files(folder, own)):
         if told is not None and not number % 1000:
             told(number)
         name = path.name
@@ -130,9 +132,24 @@ def look(folder: Path, told: Callable[[int], None] | None = None) -> Found:
             f"{folder}: no videos, captions or data set that a source reads"
             f"{f' (only {seen})' if seen else ''}; docs/sources.md lists what can be read"
         )
+    if found.format is not None and PARTS[found.format].folder and not folder.is_dir():
+        raise LiveccError(f"{folder}: is a file; name the folder that it is in")
     found.counts = counts
     found.megabytes = read_bytes / 1e6
     return found
+
+
+def _check(folder: Path) -> None:
+    """Raise LiveccError for what nobody can look through, or nobody means."""
+    if not folder.exists():
+        raise LiveccError(f"{folder}: no such folder")
+    if not os.access(folder, os.R_OK | (os.X_OK if folder.is_dir() else 0)):
+        raise LiveccError(f"{folder}: cannot be read (no permission)")
+    if folder.resolve() == Path(folder.resolve().anchor):
+        raise LiveccError(
+            f"{folder}: is everything on this machine; name the folder of the videos, captions or "
+            "data set"
+        )
 
 
 def _downloads(folder: Path, counts: Counter[str]) -> Found | None:
@@ -163,12 +180,14 @@ def _of_lines(folder: Path, files: list[Path]) -> Found | None:
     return Found("jsonl", paths)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, own: Collection[Path]) -> Iterator[Path]:
     if not folder.is_dir():
         yield folder
         return
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name for name in folders if name[0] != "." and Path(place, name) not in own
+        )
         for name in sorted(names):
             yield Path(place, name)
 
