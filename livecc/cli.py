@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from livecc.errors import LiveccError
 from livecc.files.atomic import DISK_FULL
+from livecc.files.leftovers import without_temporary_names
 from livecc.files.paths import paths_expanded
 from livecc.formats.video_paths import OUTSIDE
 from livecc.running.driver_watch import TERMINATED, end_with_driver
@@ -73,7 +74,7 @@ def finish(work: Callable[[], int | None]) -> NoReturn:
     try:
         status = work() or 0
     except LiveccError as error:
-        say(f"error: {error}", to=sys.stderr)
+        say(f"error: {without_temporary_names(str(error))}", to=sys.stderr)
         status = 1
     except KeyboardInterrupt:
         say("interrupted", to=sys.stderr)
@@ -85,10 +86,15 @@ def finish(work: Callable[[], int | None]) -> NoReturn:
     except OSError as error:
         if error.errno is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
+        told = os.strerror(error.errno)
+        if error.filename:
+            told = f"{os.fsdecode(error.filename)}: {told}"
+        elif str(error):
+            # Libraries put the name into the text.
+            told = str(error)
         full = error.errno in DISK_FULL
         hint = "; free some space and start again: everything that was finished is kept"
-        say(f"error: {where}{os.strerror(error.errno)}{hint if full else ''}", to=sys.stderr)
+        say(f"error: {without_temporary_names(told)}{hint if full else ''}", to=sys.stderr)
         status = 1
     sys.exit(status)
 

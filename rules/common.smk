@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 
 def stop(message):
     """End with one message. A WorkflowError would come with a place in a file of the workflow."""
-    sys.exit(printable_lines(f"error: {message}"))
+    sys.exit(printable_lines(f"error: {without_temporary_names(str(message))}"))
 
 
 sys.path.insert(0, BASE)
@@ -28,6 +28,7 @@ from livecc.configuration import containers
 from livecc.configuration.resolved import cached_stages, chosen_engine, models_of
 from livecc.errors import LiveccError
 from livecc.exports.formats import chosen_formats
+from livecc.files.leftovers import without_temporary_names
 from livecc.running.library_path import EXPORT_LIBRARY
 from livecc.formats.layout import Layout
 from livecc.formats.splits import TRAIN, Split

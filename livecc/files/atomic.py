@@ -9,14 +9,14 @@ import errno
 import gzip
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
 import orjson
 
 from livecc.errors import LiveccError
-from livecc.files.leftovers import temporary_path
+from livecc.files.leftovers import errors_about, temporary_path
 
 ZSTD_LEVEL = 1
 #: No space left, quota exceeded, file too large.
@@ -35,13 +35,15 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with errors_about(path, temporary):
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
         _fsync_folder(path.parent)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             raise LiveccError(
                 f"{path}: cannot be written ({os.strerror(error.errno)}); free some space and "

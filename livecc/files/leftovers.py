@@ -25,9 +25,12 @@ from livecc.files.processes import begin_of
 #: its process cannot be checked from here. A writer still alive then fails; it never publishes a
 #: partial file.
 FOREIGN_SECONDS = 6 * 3600.0
-_NAME = re.compile(
-    r"\..*\.(?P<host>[0-9a-f]{6})-(?P<pid>\d+)-(?P<begin>\d+)-[0-9a-f]{8}\.tmp", re.DOTALL
-)
+_OWNER = r"(?P<host>[0-9a-f]{6})-(?P<pid>\d+)-(?P<begin>\d+)-[0-9a-f]{8}"
+_NAME = re.compile(rf"\..*\.{_OWNER}\.tmp", re.DOTALL)
+#: Such a name in a text, behind the folder or what else stands before a path.
+_IN_TEXT = re.compile(rf"(?:^|(?<=[/\s'\"(<=:]))\.(?P<name>[^/\n]*?)\.{_OWNER}\.tmp")
+#: Of a longer name so much is in that of its temporary file: names may have 255 bytes.
+_MOST_NAME_BYTES = 180
 
 _swept: set[Path] = set()
 
@@ -37,7 +40,34 @@ def temporary_path(path: Path) -> Path:
     sweep_once(path.parent)
     begin = begin_of(os.getpid()) or 0
     owner = f"{_host()}-{os.getpid()}-{begin}-{secrets.token_hex(4)}"
-    return path.with_name(f".{path.name}.{owner}.tmp")
+    name = path.name
+    if len(os.fsencode(name)) > _MOST_NAME_BYTES:
+        name = os.fsencode(name)[:_MOST_NAME_BYTES].decode(errors="ignore")
+    return path.with_name(f".{name}.{owner}.tmp")
+
+
+def without_temporary_names(text: str) -> str:
+    """`text` with the names of files in place of those of their temporary files.
+
+    People know the file that they asked for; what it is called while it is written tells them
+    nothing.
+    """
+    return _IN_TEXT.sub(r"\g<name>", text) if ".tmp" in text else text
+
+
+@contextmanager
+def errors_about(path: Path, temporary: Path) -> Iterator[None]:
+    """Errors of the system about `temporary`, or a file in it, become errors about `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            name = os.fsdecode(error.filename)
+            if name == str(temporary) or name.startswith(f"{temporary}/"):
+                error.filename = str(path)
+                if error.filename2 is not None:
+                    del error.filename2
+        raise
 
 
 @contextmanager
@@ -45,9 +75,10 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     """A temporary folder next to `path`; removed with its content on exit."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = temporary_path(path)
-    scratch.mkdir()
     try:
-        yield scratch
+        with errors_about(path, scratch):
+            scratch.mkdir()
+            yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

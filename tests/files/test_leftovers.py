@@ -133,3 +133,68 @@ def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.Mon
     for name in ("a", "b", "c"):
         write_bytes(tmp_path / name, b"")
     assert looked == [tmp_path]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.json", "{}: No such file"),
+        ("x.json", "error: cannot open '{}' (13)"),
+        ("two words.tmp.mp4", "/a.b/c.d/{}/frames/7: gone"),
+        ("x", "see. it: ({})"),
+    ],
+)
+def test_texts_name_the_file_that_people_know(name: str, text: str) -> None:
+    told = leftovers.without_temporary_names(text.format(leftovers.temporary_path(Path(name))))
+    assert told == text.format(name)
+
+
+def test_other_hidden_names_stay_in_texts() -> None:
+    text = "/a/.hidden.tmp: no; ./x.tmp; .x.abc-1-2-3.tmp"
+    assert leftovers.without_temporary_names(text) == text
+
+
+def test_errors_are_about_the_file_that_is_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="Is a directory") as raised:
+        write_bytes(tmp_path / "folder", b"x")
+    assert raised.value.filename == str(tmp_path / "folder")
+    assert ".tmp" not in str(raised.value)
+    with (
+        pytest.raises(FileNotFoundError) as missing,
+        leftovers.scratch_folder(tmp_path / "many") as scratch,
+    ):
+        (scratch / "a" / "b").write_bytes(b"")
+    assert str(missing.value).endswith(f"{tmp_path / 'many'}'")
+    with pytest.raises(FileNotFoundError, match="elsewhere"), open_atomic(tmp_path / "x"):
+        Path("/elsewhere/y").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".json", "é" * 127])
+def test_a_file_may_have_any_name_that_the_system_takes(tmp_path: Path, name: str) -> None:
+    write_bytes(tmp_path / name, b"x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_no_command_names_a_temporary_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from livecc import cli
+    from livecc.errors import LiveccError
+
+    temporary = leftovers.temporary_path(tmp_path / "a.parquet")
+
+    def fails(error: Exception) -> str:
+        def work() -> None:
+            raise error
+
+        with pytest.raises(SystemExit) as ended:
+            cli.finish(work)
+        assert ended.value.code == 1
+        return capsys.readouterr().err
+
+    known = tmp_path / "a.parquet"
+    assert fails(LiveccError(f"{temporary}: no video")) == f"error: {known}: no video\n"
+    told = f"Failed to open local file '{temporary}'"
+    assert fails(OSError(13, told)) == f"error: [Errno 13] Failed to open local file '{known}'\n"
+    assert fails(OSError(2, "?", str(temporary))) == f"error: {known}: No such file or directory\n"
