@@ -24,6 +24,8 @@ def list_sources():
     may_write = not workflow.output_settings.dryrun and os.access(
         configuration.nearest_folder(RESULTS), os.W_OK
     )
+    if may_write:
+        configuration.check_writable(config)
     for name, tracks in configuration.used_sources(config).items():
         told = Told(f"Listing the files of {name}")
         listed = ListedSource(
@@ -56,8 +58,11 @@ class Told:
 
 def write_sources():
     """Write for the jobs of this run what was found, and remove shards that are no more."""
-    for name, listed in LISTED.items():
-        listed.write(lambda shard: is_ingested(name, shard))
+    try:
+        for name, listed in LISTED.items():
+            listed.write(lambda shard: is_ingested(name, shard))
+    except (LiveccError, OSError) as error:
+        stop(error)
 
 
 @cache
@@ -104,7 +109,8 @@ def splits_of(source):
 try:
     if workflow.is_main_process:
         list_sources()
-except LiveccError as error:
+except (LiveccError, OSError) as error:
+    # A full disk, a folder that nobody can write.
     stop(error)
 
 ANY_SOURCE = LAYOUT.source("{source}")

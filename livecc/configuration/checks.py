@@ -23,6 +23,7 @@ from livecc.configuration.resolved import (
 from livecc.configuration.texts import read_texts
 from livecc.declaration import TableStage
 from livecc.errors import LiveccError
+from livecc.files.paths import expanded
 from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml
 from livecc.formats.layout import RESERVED_NAMES
 from livecc.formats.tables import schema
@@ -46,6 +47,8 @@ _NUMBERS = ("float64", "int32", "int64")
 _ARROW_NUMBERS = {"double": "float64", "int32": "int32", "int64": "int64"}
 #: What Snakemake reads as something else in the path of a file.
 _BRACES = re.compile(r"[{}\n]")
+#: By their permissions root may write there; no folder can be made.
+_OF_THE_KERNEL = (("/", "proc"), ("/", "sys"))
 
 
 def load(files: Iterable[Path | str] = ()) -> dict[str, Any]:
@@ -280,7 +283,10 @@ def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_writable(config: Mapping[str, Any]) -> None:
-    """Raise LiveccError if a run could not write its results; who only reads need not ask."""
+    """Make the folders that a run writes; who only reads need not ask.
+
+    Raises LiveccError if it could not write there.
+    """
     for key in ("results", "score_cache"):
         if config[key] is not None:
             place = nearest_folder(config[key])
@@ -289,6 +295,13 @@ def check_writable(config: Mapping[str, Any]) -> None:
                     f"{key}: {config[key]!r} is not writable: no permission in {place} "
                     "(docs/running.md, results of a group)"
                 )
+            try:
+                Path(config[key]).expanduser().mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LiveccError(
+                    f"{key}: {config[key]!r} cannot be made: {place} takes no new folder "
+                    f"({error.strerror}); choose another one"
+                ) from None
 
 
 def nearest_folder(folder: str) -> Path:
@@ -297,6 +310,21 @@ def nearest_folder(folder: str) -> Path:
     while not os.path.lexists(place):
         place = place.parent
     return place
+
+
+def _fault_of_path(path: str) -> str | None:
+    """Why the system has no file of this name, now or later; None if it may have one."""
+    if Path(os.path.realpath(nearest_folder(path))).parts[:2] in _OF_THE_KERNEL:
+        return f"the kernel keeps {nearest_folder(path)} to itself"
+    try:
+        os.lstat(expanded(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        return "it has a character that no path may have"
+    except OSError as error:
+        return str(error.strerror)
+    return None
 
 
 def _place_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -312,7 +340,9 @@ def _place_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if config[key] is None or _BRACES.search(config[key]):
             continue
         place = nearest_folder(config[key])
-        if not place.is_dir():
+        if fault := _fault_of_path(config[key]):
+            yield f"{key}: {config[key]!r} cannot be a folder: {fault}"
+        elif not place.is_dir():
             yield f"{key}: {config[key]!r} cannot be a folder: {place} is a file"
     for kind, python in config["environments"].items():
         if python is not None and shutil.which(python) is None:

@@ -349,6 +349,33 @@ def test_braces_in_the_folder_of_inputs(config: dict[str, Any], tmp_path: Path) 
     assert "{a,b} is not expanded" in error_of(config, {"tracks": inputs})
 
 
+@pytest.mark.parametrize("key", ["results", "score_cache", "models_folder"])
+def test_a_folder_that_no_system_has(config: dict[str, Any], key: str, tmp_path: Path) -> None:
+    message = error_of(config, {key: str(tmp_path / ("x" * 300))})
+    assert f"{key}: '" in message
+    assert message.endswith("cannot be a folder: File name too long")
+    assert "no path may have" in error_of(config, {key: "a\0b"})
+    if Path("/proc/self").exists():
+        told = error_of(config, {key: "/proc/nowhere/x"})
+        assert told.endswith("cannot be a folder: the kernel keeps /proc to itself")
+    (tmp_path / "file").touch()
+    assert "file is a file" in error_of(config, {key: str(tmp_path / "file" / "inside")})
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no other")
+@pytest.mark.parametrize("key", ["results", "score_cache"])
+def test_a_folder_that_cannot_be_made(config: dict[str, Any], key: str, tmp_path: Path) -> None:
+    for place in ("/proc/nowhere/results", "/proc/self/results"):
+        config |= {"results": str(tmp_path / "results"), key: place}
+        with pytest.raises(LiveccError) as raised:
+            configuration.check_writable(config)
+        told = str(raised.value)
+        assert told.startswith(f"{key}: {place!r} ")
+        assert "takes no new folder" in told or "not writable" in told
+    configuration.check_writable(config | {key: str(tmp_path / "a" / "b")})
+    assert (tmp_path / "a" / "b").is_dir()
+
+
 def test_results_are_no_inputs(config: dict[str, Any], tmp_path: Path) -> None:
     made = tmp_path / "results" / "pretrain" / "transcripts"
     made.mkdir(parents=True)
