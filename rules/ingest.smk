@@ -8,6 +8,10 @@
 rule ingest:
     input:
         splits=lambda wildcards: splits_of(wildcards.source),
+        # Their dumps are compared with this shard, and decide nothing else of it.
+        others=lambda wildcards: [
+            ancient(split) for other in others_of(wildcards.source) for split in splits_of(other)
+        ],
         settings=lambda wildcards: if_made_differently(
             DISK.source(wildcards.source).stats(wildcards.shard),
             ingested_with(wildcards.source, wildcards.shard),
@@ -29,6 +33,8 @@ rule ingest:
         source=lambda wildcards: as_json(config["sources"][wildcards.source]),
         # Written when the run starts, for shards that are to be made.
         list=lambda wildcards: DISK.source(wildcards.source).video_list(wildcards.shard),
+        others=lambda wildcards: as_json(others_of(wildcards.source)),
+        results=lambda wildcards: RESULTS,
         mode=config["mode"],
         made_with=lambda wildcards: ingested_with(wildcards.source, wildcards.shard),
     message:
@@ -36,5 +42,6 @@ rule ingest:
     shell:
         f"{script('ingest')}"
         " --source {params.source:q} --shard={wildcards.shard:q} --mode {params.mode}"
+        " --results {params.results:q} --others {params.others:q}"
         " --list {params.list:q} --lines {output.lines:q} --left-out {output.left_out:q}"
         " --stats {output.stats:q} --made-with={params.made_with} {input.splits:q} > {log:q} 2>&1"

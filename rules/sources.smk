@@ -13,6 +13,7 @@ import os
 import msgspec
 
 from livecc.sources.assigned import ListedSource, read_assigned
+from livecc.sources.overlap import shared_videos, twice
 from livecc.stages.tracks import INGEST, SPLIT_DUMP
 from livecc.terminal import count
 
@@ -42,6 +43,16 @@ def list_sources():
         if waiting := listed.waiting():
             words = f"{count(waiting, 'download')} not finished, or younger than a minute"
             say(f"{name}: {words}; the next run looks again", to=sys.stderr)
+    for track in TRACKS:
+        names = sources_of(track)
+        if len(names) > 1:
+            shared = shared_videos({name: LISTED[name].lines() for name in names})
+            if shared is not None:
+                raise twice(track, shared)
+
+
+def sources_of(track):
+    return list(dict.fromkeys(config["tracks"][track]["sources"]))
 
 
 class Told:
@@ -104,6 +115,22 @@ def dump_arguments(source, dump):
 def splits_of(source):
     """The divided dumps of a source."""
     return [LAYOUT.source(source).split(dump) for dump in assigned(source).dumps]
+
+
+@cache
+def others_of(source):
+    """Other sources that may hold the same videos, as far as only jobs can tell -> a track of both.
+
+    What is in folders alone was compared when they were listed.
+    """
+    found = {}
+    for track in TRACKS:
+        names = sources_of(track)
+        for other in names if source in names else ():
+            unknown = assigned(source).has_videos() or assigned(other).has_videos()
+            if other != source and unknown:
+                found.setdefault(other, track)
+    return found
 
 
 try:

@@ -8,7 +8,7 @@ videos for each shard that has to be made.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,11 @@ class Assigned(msgspec.Struct):
     videos: int
     files: int
     left_out: dict[str, tuple[int, list[str]]]
+
+
+    def has_videos(self) -> bool:
+        """Whether a dump may hold videos, which nobody knows before it is divided."""
+        return any(not dump.metadata for dump in self.dumps.values())
 
 
 def parts_of(source: Mapping[str, Any]) -> list[AnyPart]:
@@ -123,6 +128,10 @@ class ListedSource:
                 self._listing.write(shard, work)
         self._remove_others()
         write_json(self._made(self._files.assigned), msgspec.to_builtins(self.assigned))
+
+    def lines(self) -> Iterator[bytes]:
+        """A line for each video in folders, in the order of shards."""
+        return self._listing.lines()
 
     def waiting(self) -> int:
         """Number of videos and files that may still be written, and wait for a later run."""

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -101,6 +101,14 @@ class Listing:
                 shutil.copyfile(source, temporary)
             else:
                 temporary.touch()
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines of all lists, in the order of shards."""
+        for number in range(len(self.names)):
+            path = self.list_of(number)
+            if path.exists():
+                with path.open("rb") as stream:
+                    yield from stream
 
     def list_of(self, number: int) -> Path:
         """The scratch file of a shard's list; missing if it has no videos."""

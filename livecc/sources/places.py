@@ -20,6 +20,12 @@ def shard_at(place: int, shards: int) -> int:
     return place * shards >> 64
 
 
+def shards_beside(shard: int, shards: int, others: int) -> range:
+    """Which of `others` shards may hold the videos of one of `shards`."""
+    first, behind = (-((-number << 64) // shards) for number in (shard, shard + 1))
+    return range(shard_at(first, others), shard_at(behind - 1, others) + 1)
+
+
 def shard_names(source: str, shards: int) -> list[str]:
     """The names of a source's shards, in order: downloads-00007-of-00040."""
     return [f"{source}-{number:05d}-of-{shards:05d}" for number in range(shards)]

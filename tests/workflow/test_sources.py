@@ -163,6 +163,37 @@ def test_wrong_settings_are_told(project: Project, change: dict[str, Any], words
     assert words in " ".join(run.output.split()), run.output
 
 
+def test_a_video_in_two_sources_of_a_track_is_told(project: Project) -> None:
+    """Before a run where folders tell it, and by the first job that sees it where dumps do."""
+    project.config["sources"]["more"] = {
+        "shards": 2,
+        "from": [{"format": "ytdlp", "paths": ["down"]}],
+    }
+    project.config["tracks"]["pretrain"]["sources"] = ["down", "more"]
+    run = project.run("--dry-run")
+    assert run.status == 1
+    told = " ".join(run.output.split())
+    assert "error: tracks.pretrain.sources: down and more both hold 9 videos (such as" in told
+    assert "make them one source" in told
+
+    project.write_input("dump", [{**spoken("v.mp4", FOLD), "id": "video3", "subtitles": []}])
+    dump = {"format": "jsonl", "paths": ["input/dump.jsonl"]}
+    project.config["sources"]["more"]["from"] = [dump]
+    run = project.run()
+    assert run.status == 1
+    told = " ".join(run.output.split())
+    assert "down and more both hold 1 video (such as video3)" in told, run.output[-3000:]
+    assert not project.results("pretrain", "default").exists()
+
+    # As one source, the first that holds it is taken.
+    project.config["sources"]["down"]["from"].append(dump)
+    project.config["tracks"]["pretrain"]["sources"] = ["down"]
+    run = project.run()
+    assert run.status == 0, run.output[-3000:]
+    assert videos(project) == [f"video{number}.mp4" for number in range(9)]
+    assert "the same id again" in run.output
+
+
 def test_missing_folder_is_told(project: Project) -> None:
     project.config["sources"]["down"]["from"][0]["paths"] = ["nowhere"]
     run = project.run("--dry-run")
