@@ -11,9 +11,11 @@ from snakemake.logging import logger
 
 from livecc.planning import plan as plans
 
-# The nested dry run records its jobs.
+# The nested dry run records its jobs, and what its sources hold.
 if plans.JOBS_VARIABLE in os.environ and workflow.is_main_process:
     logger.addHandler(plans.JobRecorder(Path(os.environ[plans.JOBS_VARIABLE])))
+    if configuration.used_sources(config):
+        plans.record_sources(Path(os.environ[plans.JOBS_VARIABLE]), LISTED)
 
 
 localrules:

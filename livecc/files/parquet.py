@@ -136,6 +136,20 @@ def column_names(path: Path | str) -> list[str]:
         raise LiveccError(f"{path}: cannot be read as a Parquet table ({error})") from None
 
 
+def row_count(path: Path | str) -> int:
+    """The number of rows of a Parquet file of others.
+
+    Raises LiveccError when the file cannot be read.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return int(pyarrow.parquet.read_metadata(path).num_rows)
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise LiveccError(f"{path}: cannot be read as a Parquet table ({error})") from None
+
+
 def read_row_batches(path: Path | str, batch_rows: int = 8_192) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file as dicts, with one batch in memory at a time.
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from livecc import configuration
 from livecc.declaration import CachedStage
@@ -30,6 +30,7 @@ from livecc.stages.clip_captions.cut import WordOptions, clip_captions
 from livecc.stages.clip_captions.declaration import STAGE as CLIP_CAPTIONS
 from livecc.stages.clip_transcripts.cut import clip_transcripts
 from livecc.stages.clip_transcripts.declaration import STAGE as CLIP_TRANSCRIPTS
+from livecc.stages.describe_video.facts import facts_of
 from livecc.stages.filter_categories.declaration import STAGE as FILTER_CATEGORIES
 from livecc.stages.filter_categories.shard import filter_categories
 from livecc.stages.import_transcripts.shard import import_transcripts
@@ -81,18 +82,51 @@ class InputAmount:
         return (self.videos, self.media, self.clips, self.words, self.seconds)
 
 
-class TrackInput:
-    """The input of a track with inputs, looked at once."""
+class ToCome(Protocol):
+    """Lines that the run makes: some of them, and how many there are in each shard."""
 
-    def __init__(self, config: Mapping[str, Any], track: str) -> None:
+    @property
+    def lines(self) -> Lines: ...
+
+    @property
+    def videos(self) -> Mapping[str, Range]: ...
+
+
+class Planned(Protocol):
+    """A source whose shards the run makes."""
+
+    @property
+    def coming(self) -> Sequence[ToCome]: ...
+
+
+class TrackInput:
+    """The input of a track with inputs, looked at once.
+
+    `sources`: those whose shards may still have to be made.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        track: str,
+        sources: Mapping[str, Planned] | None = None,
+    ) -> None:
         self._config, self._track = config, track
         self._shards = configuration.shards(config, track)
+        self._planned = sources or {}
+        self._source_of = {
+            shard: source for source, shard in configuration.source_shards(config, track)
+        }
         self._stages = configuration.clip_stages(config, track)
         told = config["tracks"][track]
         self._videos = VideoFolder(Path(told["videos"]), told["videos_outside"])
+        #: source -> what a line of each of its parts comes to, and how many there are by shard.
+        self._by_line: dict[str, list[tuple[InputAmount, Mapping[str, Range]]]] = {}
 
     def shard(self, name: str) -> InputAmount | None:
         """What a shard comes to; None if it could not be read."""
+        if self._is_coming(name):
+            return self._of_source(self._source_of[name], name)
         if name in self._sampled:
             return self._sampled[name]
         read = [shard for shard in self._sampled.values() if shard is not None]
@@ -103,6 +137,25 @@ class TrackInput:
             return None
         return sum(read, InputAmount()) * (size / mean) if read and mean else None
 
+    def _is_coming(self, name: str) -> bool:
+        """Whether the run makes the lines of a shard, and its source was listed for the plan."""
+        source = self._source_of.get(name)
+        return source in self._planned and not Path(self._shards[name]).exists()
+
+    def _of_source(self, source: str, shard: str) -> InputAmount | None:
+        """What a shard comes to that is not made yet; None if no line of it can be made."""
+        if source not in self._by_line:
+            coming = self._planned[source].coming
+            self._by_line[source] = [
+                (self._amount(part.lines) * (1 / len(part.lines)), part.videos)
+                for part in coming
+                if part.lines
+            ]
+        parts = self._by_line[source]
+        if not parts and any(part.videos for part in self._planned[source].coming):
+            return None
+        return sum((each * videos[shard] for each, videos in parts), InputAmount())
+
     @property
     def _read_shards(self) -> list[str]:
         return [name for name, amount in self._sampled.items() if amount is not None]
@@ -112,7 +165,8 @@ class TrackInput:
         """Amounts of the shards that are read; None for one that cannot be."""
         deadline = time.monotonic() + SAMPLE_SECONDS
         found: dict[str, InputAmount | None] = {}
-        for name in spread(list(self._shards), SAMPLED_SHARDS):
+        there = [name for name in self._shards if not self._is_coming(name)]
+        for name in spread(there, SAMPLED_SHARDS):
             if found and time.monotonic() > deadline:
                 break
             try:
@@ -131,7 +185,7 @@ class TrackInput:
         records = [row for row in filter_categories(lines, wanted) if row["status"] == "ok"]
         if any(isinstance(stage, CachedStage) for stage in self._stages):
             # Its words are heard in the files.
-            return self._of_videos([row["video"] for row in records])
+            return self._of_videos(records, lines)
         return self._of_transcripts(lines, records)
 
     def _of_captions(self, lines: Lines) -> InputAmount:
@@ -154,13 +208,16 @@ class TrackInput:
 
     # --- videos that are to be transcribed ---
 
-    def _of_videos(self, videos: Sequence[str]) -> InputAmount:
-        count = Range.of(len(videos))
+    def _of_videos(self, records: Sequence[Mapping[str, Any]], lines: Lines) -> InputAmount:
+        count = Range.of(len(records))
         earlier = self._of_earlier_video
         if earlier is not None:
             clips, words, seconds = (count * one for one in earlier)
             return InputAmount(count, seconds / IN_CLIPS, clips, words, seconds)
-        media = count * self._length
+        told = list(_told_seconds(records, lines))
+        media = Range.of(sum(told))
+        if len(told) < len(records):
+            media += self._length * (len(records) - len(told))
         section = self._config[CLIP_TRANSCRIPTS.name]
         longest, shortest = section["max_clip_seconds"], section["min_clip_seconds"]
         clips = media / Range(max(shortest, 1.0), max(longest, 1.0))
@@ -187,14 +244,15 @@ class TrackInput:
         return Range.of(sum(lengths) / len(lengths)) if lengths else UNKNOWN_SECONDS
 
     def _some_videos(self) -> Iterator[Path]:
-        for name in spread(list(self._shards), OPENED_VIDEOS):
-            try:
-                lines, _ = read_sample(Path(self._shards[name]))
-            except (LiveccError, OSError, EOFError):
-                continue
+        names = [name for name in self._shards if not self._is_coming(name)]
+        coming = {self._source_of[name] for name in self._shards.keys() - set(names)}
+        samples = [part.lines for source in sorted(coming) for part in self._planned[source].coming]
+        for name in spread(names, OPENED_VIDEOS):
+            with suppress(LiveccError, OSError, EOFError):
+                samples.append(read_sample(Path(self._shards[name]))[0])
+        for lines in samples:
             rows = [row for row in filter_categories(lines, None) if row["status"] == "ok"]
-            each = -(-OPENED_VIDEOS // min(len(self._shards), OPENED_VIDEOS))
-            for row in spread(rows, each):
+            for row in spread(rows, -(-OPENED_VIDEOS // len(samples))):
                 with suppress(RefusedVideoError):
                     yield self._videos.file(row["video"])
 
@@ -262,6 +320,15 @@ def lengths_of(videos: Iterator[Path]) -> Iterator[float]:
                 yield seconds
     except (LiveccError, ImportError) as error:
         log.debug("no video can be opened: %s", error)
+
+
+def _told_seconds(records: Sequence[Mapping[str, Any]], lines: Lines) -> Iterator[float]:
+    """The seconds of those videos whose input lines tell them."""
+    by_number = dict(lines)
+    for record in records:
+        facts = facts_of(by_number[record["line"]])
+        if facts is not None and facts.duration:
+            yield facts.duration
 
 
 def _import_av() -> str:

@@ -20,7 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livecc.configuration import REPOSITORY, active_tracks, catalogue_of
+from msgspec import convert
+from msgspec.json import encode
+
+from livecc.configuration import REPOSITORY, active_tracks, catalogue_of, used_sources
 from livecc.configuration.resolved import cached_stages, chosen_engine
 from livecc.declaration import CachedStage
 from livecc.errors import LiveccError
@@ -33,6 +36,7 @@ from livecc.planning.ranges import NOTHING, Range
 from livecc.planning.speeds import NO_AMOUNT, Amount, Pace, pace_of
 from livecc.planning.work import prepare
 from livecc.planning.work import work as planning_work
+from livecc.sources.assigned import ListedSource, SourceSample
 from livecc.stages.job_spec import JobSpec
 from livecc.stages.tracks import SELECT_SAMPLES
 
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
 
 #: The environment variable that makes Snakemake write its jobs to a file.
 JOBS_VARIABLE = "LIVECC_PLAN_JOBS"
+#: So many videos of a source are looked into.
+SAMPLED_VIDEOS = 32
 #: Rules without work, which only collect files.
 _NAMES = frozenset({"all", "fetch_models"})
 #: The rule that fetches a model, and what stands for the tracks of a job for several of them.
@@ -70,6 +76,14 @@ class JobRecorder(logging.Handler):
         }
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(job) + "\n")
+
+
+def record_sources(path: Path, sources: Mapping[str, ListedSource]) -> None:
+    """Write to the same file what the listed sources hold."""
+    with path.open("ab") as stream:
+        for name, listed in sources.items():
+            line = {"source": name, "sample": listed.sample(SAMPLED_VIDEOS)}
+            stream.write(encode(line) + b"\n")
 
 
 @dataclass
@@ -112,8 +126,15 @@ def make_plan(config: Mapping[str, Any], *, folder: Path | None = None) -> list[
     """
     # It needs what cuts clips, and every Snakemake process imports this module.
     from livecc.planning.expected import TrackExpectations
+    from livecc.planning.source_amounts import PlannedSource
 
-    jobs = planned_jobs(config, folder)
+    told = planned_jobs(config, folder)
+    jobs = [one for one in told if "rule" in one]
+    sources = {
+        one["source"]: PlannedSource(config, one["source"], convert(one["sample"], SourceSample))
+        for one in told
+        if "source" in one
+    }
     made = {path for job in jobs for path in job["output"]}
     catalogue = catalogue_of(config)
     cached = {stage.name: stage for stage in catalogue.cached_stages}
@@ -137,7 +158,7 @@ def make_plan(config: Mapping[str, Any], *, folder: Path | None = None) -> list[
             spec = stage_jobs[track, stage].spec(shard)
             plan.reasons[_score_reason(job, stage_jobs[track, stage], spec)] += 1
             if track not in expectations:
-                expectations[track] = TrackExpectations(config, track)
+                expectations[track] = TrackExpectations(config, track, sources)
             _look_into(plan, job, spec, made, expectations[track])
     for plan in plans.values():
         if plan.cached:
@@ -162,6 +183,8 @@ def _track_of(job: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     if "track" in wildcards:
         return str(wildcards["track"])
     tracks = active_tracks(config)
+    if "source" in wildcards:
+        tracks = used_sources(config)[wildcards["source"]]
     if job["rule"] == FETCH_MODEL:
         tracks = [
             track for track in tracks if wildcards["model"] in _models_of_track(config, track)
@@ -179,7 +202,7 @@ def _models_of_track(config: Mapping[str, Any], track: str) -> set[str]:
 
 
 def planned_jobs(config: Mapping[str, Any], folder: Path | None) -> list[dict[str, Any]]:
-    """The jobs that Snakemake would run, in dependency order."""
+    """The jobs that Snakemake would run, in dependency order, and what `record_sources` wrote."""
     with tempfile.TemporaryDirectory() as name:
         config_file, jobs_file = Path(name, "config.json"), Path(name, "jobs.jsonl")
         config_file.write_text(json.dumps(config), encoding="utf-8")

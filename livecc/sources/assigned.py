@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ class Assigned(msgspec.Struct):
     def has_videos(self) -> bool:
         """Whether a dump may hold videos, which nobody knows before it is divided."""
         return any(not dump.metadata for dump in self.dumps.values())
+
+
+class SourceSample(msgspec.Struct):
+    """A source for who plans a run: `videos` in folders by shard, `lines` about some of these
+    (`Listing.write`), and its dumps."""
+
+    videos: list[int]
+    lines: list[str]
+    dumps: list[DumpFile]
 
 
 def parts_of(source: Mapping[str, Any]) -> list[AnyPart]:
@@ -128,6 +138,18 @@ class ListedSource:
                 self._listing.write(shard, work)
         self._remove_others()
         write_json(self._made(self._files.assigned), msgspec.to_builtins(self.assigned))
+
+    def sample(self, most: int) -> SourceSample:
+        """What it holds in numbers, and lines about `most` videos or some more."""
+        videos = self._listing.counts
+        there = [number for number, count in enumerate(videos) if count]
+        chosen = there[:: -(-len(there) // most) or 1]
+        each = -(-most // max(len(chosen), 1))
+        lines: list[str] = []
+        for number in chosen:
+            with self._listing.list_of(number).open(encoding="utf-8") as stream:
+                lines += islice(stream, each)
+        return SourceSample(videos, lines, list(self.assigned.dumps.values()))
 
     def lines(self) -> Iterator[bytes]:
         """A line for each video in folders, in the order of shards."""

@@ -81,7 +81,7 @@ class Listing:
     """The videos in folders by shard, and the dumps; a context manager, as it has scratch files.
 
     `digests`: of each shard's list of videos and the options of their parts; dumps add nothing to
-    it. `videos`, `files`: numbers of those in folders. `left_out`: by reason, files and videos in
+    it. `videos`, `files`: numbers of those in folders; `counts`: of videos in each shard. `left_out`: by reason, files and videos in
     folders that are not listed, because they wait or are of no use.
     """
 
@@ -92,6 +92,7 @@ class Listing:
     left_out: Reasons = field(default_factory=Reasons)
     videos: int = 0
     files: int = 0
+    counts: list[int] = field(default_factory=list)
 
     def write(self, shard: str, path: Path | str) -> None:
         """Write the list of a shard's videos for `shard.write_shard`: lines in their order."""
@@ -190,6 +191,7 @@ class _Lists:
     def __init__(self, listing: Listing, shards: int) -> None:
         self._path = listing.list_of
         self._shards = shards
+        self._counts = listing.counts = [0] * shards
         self._buffers: dict[int, list[bytes]] = defaultdict(list)
         self._buffered = 0
 
@@ -214,6 +216,7 @@ class _Lists:
         path = self._path(number)
         if path.exists():
             lines = sorted(path.read_bytes().splitlines(keepends=True))
+            self._counts[number] = len(lines)
             path.write_bytes(b"".join(lines))
             for line in lines:
                 digest.update(line)

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -42,6 +43,8 @@ _MAGIC = b"livecc-split-1\n"
 _BUFFERED_BYTES = 64 * 2**20
 # Entries between two calls of the progress callback.
 _STEP = 1024
+# Of a dump that begins with as many entries without videos, no more are looked at.
+_MOST_PASSED_OVER = 1000
 
 
 class Section(msgspec.Struct, array_like=True):
@@ -128,6 +131,22 @@ def split_file(
             packed = msgspec.json.encode(index)
             stream.write(packed + len(packed).to_bytes(8, "big"))
     return index
+
+
+def first_lines(part: Part, dump: Dump, most: int) -> tuple[list[bytes], bool]:
+    """Input lines of the first videos of a dump, at most so many, and whether these are all.
+
+    Raises LiveccError when the dump cannot be read.
+    """
+    lines: list[bytes] = []
+    entries = _entries(part, dump)
+    for entry in islice(entries, _MOST_PASSED_OVER):
+        if len(lines) == most:
+            return lines, False
+        kind, _, line = _line(entry, part, dump)
+        if kind in (VIDEO, WEAK):
+            lines.append(line.rstrip(b"\n").split(b"\t", 4)[4])
+    return lines, next(entries, None) is None
 
 
 def read_split(path: Path | str) -> SplitFile:

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from livecc import configuration
 from livecc.files.lines import read_lines
+from livecc.planning.plan import make_plan
+from livecc.planning.plan_text import render
 from livecc.sources.places import place_of, shard_at
 from tests.workflow.running import FOLD, SUN, Project
 from tests.workflow.tracks import spoken
@@ -97,6 +100,26 @@ def test_folder_of_downloads_becomes_training_files(project: Project) -> None:
     assert run.status == 0, run.output[-3000:]
     assert merged(project) == first
     assert len(list(project.results("sources", "down", "lines").iterdir())) == 5
+
+
+def test_the_first_run_has_a_price(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what the listing finds, though no shard is there to look into."""
+    monkeypatch.chdir(project.working)
+    config = configuration.read_yaml(configuration.DEFAULTS_FILE)
+    configuration.overlay(config, project.settings())
+    config = configuration.complete(config)
+    plans = {plan.stage: plan for plan in make_plan(config)}
+    assert plans["ingest"].jobs == SHARDS
+    assert plans["ingest"].track == "pretrain"
+    language = plans["identify_language"]
+    assert (language.unknown_jobs, language.unforeseen_jobs) == (SHARDS, 0)
+    assert language.expected_to_score.low == pytest.approx(9)
+    assert language.hours is not None
+    assert language.hours.low > 0
+    text = render(list(plans.values()))
+    assert "~9" in text
+    assert "Not estimated" not in text
+    assert not project.results().exists()
 
 
 def test_a_video_that_is_not_there_has_a_reason(project: Project) -> None:
