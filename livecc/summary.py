@@ -21,7 +21,7 @@ from livecc.selecting.top import SAYS as BELOW_TOP
 from livecc.sources.assigned import read_assigned
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.check_samples.report import sentence, troubles
-from livecc.stages.external_scores.keys import key_counts
+from livecc.stages.external_scores.keys import COMPARED_ROWS, key_counts
 from livecc.terminal import count, new_console, plain_table, plural, printable
 from livecc.thresholds.kinds import Rule
 from livecc.thresholds.sets import TOP
@@ -367,7 +367,12 @@ def _render_keys(console: Any, name: str, counts: Mapping[str, Any]) -> None:
         verb = "matches" if unknown == 1 else "match"
         keys = count(counts["keys"], "key")
         console.print(f"{name}: {unknown:,} of {keys} of {table} {verb} no {item}")
-    if repeated := counts.get("repeated"):
+    if counts.get("repeated", 0) is None:
+        console.print(
+            f"{name}: {table} has more than {COMPARED_ROWS:,} rows, so keys that match no {item} "
+            "were not searched for repeated ones"
+        )
+    elif repeated := counts.get("repeated"):
         console.print(
             f"warning: {name}: {table} has {count(repeated, 'row')} with the key of an earlier "
             f"row; a {item} can have only one score"

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from livecc.summary import _stage_summary, render
 from tests.support.built_in import RULES, STAGES
 
 
-def rendered(**categories: dict[str, int]) -> str:
+def rendered_keys(**scores: dict[str, Any]) -> str:
+    return rendered(external_scores=scores)
+
+
+def rendered(
+    external_scores: dict[str, Any] | None = None, **categories: dict[str, int]
+) -> str:
     counts = {
         **dict.fromkeys(("lines", "videos", "clips", "short_spans", "words"), 1),
         **{"failed_videos": 0, "seconds": 60.0},
@@ -20,6 +28,7 @@ def rendered(**categories: dict[str, int]) -> str:
         "problems": [],
         "stages": {},
         "selections": {},
+        "external_scores": external_scores or {},
     }
     return render({"sft": parts}, RULES)
 
@@ -156,3 +165,18 @@ def test_one_sample_is_no_plural() -> None:
     text = nothing_kept(samples=1, kept=1, clips=1, dropped={}, check=check)
     assert "       1 clip         6.7 minutes" in text
     assert "       1 sample       " in text
+
+
+@pytest.mark.parametrize(
+    ("repeated", "words"),
+    [
+        (0, None),
+        (2, "t.csv has 2 rows with the key of an earlier row"),
+        (None, "t.csv has more than 5,000,000 rows, so keys that match no clip were not searched"),
+    ],
+)
+def test_repeated_keys_of_a_table_are_said(repeated: int | None, words: str | None) -> None:
+    counts = {"table": "t.csv", "key": "clip", "keys": 9, "unknown": 0, "example": "a"}
+    text = rendered_keys(mine={**counts, "repeated": repeated})
+    assert ("t.csv" in text) == (words is not None)
+    assert (words or "") in " ".join(text.split())

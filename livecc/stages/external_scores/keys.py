@@ -12,10 +12,16 @@ from livecc.formats.layout import ShardFiles
 from livecc.stages.external_scores.declaration import ExternalStage
 
 
+#: Tables of at most so many rows are searched for keys that stand in them twice but match nothing:
+#: for that, all keys are in memory at once (some 100 bytes each).
+COMPARED_ROWS = 5_000_000
+
+
 def key_counts(stage: ExternalStage, shards: Sequence[ShardFiles]) -> dict[str, Any]:
     """The number of keys in the table and of keys unknown in all `shards`; an example key.
 
-    `repeated` counts rows whose key stands in an earlier row, which counts once as a key.
+    `repeated` counts rows whose key stands in an earlier row, which counts once as a key; None if
+    the table has too many rows to tell.
 
     A key may occur in several shards or in both tracks, so this counts distinct keys instead of
     summing the jobs' counts.
@@ -24,8 +30,8 @@ def key_counts(stage: ExternalStage, shards: Sequence[ShardFiles]) -> dict[str, 
     import pyarrow.compute as pc
 
     details = read_json(Path(shards[0].stats(stage.name)))["details"]
-    repeated = details.get("repeated") or 0
-    keys = details["keys"] - repeated
+    repeated = details.get("repeated", 0)
+    keys = details["keys"] - (repeated or 0)
     found = pyarrow.chunked_array(
         [
             chunk

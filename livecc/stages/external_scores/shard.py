@@ -15,6 +15,7 @@ from livecc.files.digests import file_sha256
 from livecc.files.parquet import read_table, write_arrow
 from livecc.scores.job import StageStats
 from livecc.stages.external_scores.declaration import ExternalScore, ExternalStage
+from livecc.stages.external_scores.keys import COMPARED_ROWS
 from livecc.stages.external_scores.table import rows
 from livecc.terminal import count
 
@@ -23,9 +24,6 @@ log = logging.getLogger(__name__)
 #: Reasons for rows without a usable score.
 NO_VALUE, NOT_A_NUMBER = "no value in the table", "not a number in the table"
 _SHOWN_KEYS = 3
-#: Tables of at most so many rows are searched for keys that stand in them twice but match nothing:
-#: for that, all keys are in memory at once (some 100 bytes each).
-COMPARED_ROWS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,12 @@ def run(
             *(table, count(matched.table_rows, "row"), told.keys, matched.example),
             *(stage.item, items[0].as_py()),
         )
-    if matched.repeated:
+    if matched.repeated is None:
+        log.warning(
+            "%s: its %s are too many to search for repeated keys that match nothing here",
+            *(table, count(matched.table_rows, "row")),
+        )
+    elif matched.repeated:
         # Keys of other shards, which fail there, or of nothing at all.
         log.warning(
             "warning: %s: %s in column %s with the key of an earlier row; a %s can have only one "
