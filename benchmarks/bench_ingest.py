@@ -25,6 +25,7 @@ from statistics import median
 
 from livecc.sources.listing import list_source
 from livecc.sources.options import read_part
+from livecc.sources.places import place_of, shard_at, shard_names
 from livecc.sources.shard import write_shard
 from tests.sources import caption_files
 
@@ -149,8 +150,11 @@ def tree(folder: Path, options: argparse.Namespace) -> None:
     assert before == again
     make_tree(folder, range(videos, videos + 100), options.per_folder)
     after = listed(folder, state, options, "with 100 videos more")
-    changed = sum(one != other for one, other in zip(before, after, strict=True))
-    print(f"  shards that change: {changed} of {options.shards}")
+    changed = {name for name, digest in after.items() if before[name] != digest}
+    print(f"  shards that change: {len(changed)} of {options.shards}")
+    names = shard_names("shard", options.shards)
+    new = {names[shard_at(place_of(f"{n:011d}"), len(names))] for n in range(videos, videos + 100)}
+    assert changed == new, changed ^ new
 
 
 def make_tree(folder: Path, numbers: range, per_folder: int) -> None:
@@ -166,8 +170,8 @@ def make_tree(folder: Path, numbers: range, per_folder: int) -> None:
             os.close(descriptor)
 
 
-def listed(folder: Path, state: Path, options: argparse.Namespace, what: str) -> list[str]:
-    """The digests of the shards, made by a process of its own."""
+def listed(folder: Path, state: Path, options: argparse.Namespace, what: str) -> dict[str, str]:
+    """The digests of the shards by name, made by a process of its own."""
     arguments = ["--list", str(folder), "--state", str(state), "--shards", str(options.shards)]
     begin = time.monotonic()
     done = subprocess.run(
@@ -178,13 +182,13 @@ def listed(folder: Path, state: Path, options: argparse.Namespace, what: str) ->
     )
     *digests, summary = done.stdout.splitlines()
     print(f"{what}: {summary}, {time.monotonic() - begin:.1f} s in all")
-    return digests
+    return dict(line.split() for line in digests)
 
 
 def list_tree(folder: Path, state: Path, shards: int) -> None:
     part = read_part({"format": "ytdlp", "paths": [str(folder)]})
     with list_source([part], shards, None, time.time() + 100, state=state) as listing:
-        print("\n".join(listing.digests.values()))
+        print("\n".join(f"{name} {digest}" for name, digest in listing.digests.items()))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{listing.files:,} files, {listing.videos:,} videos, peak {peak:.0f} MiB")
 
