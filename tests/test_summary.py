@@ -14,9 +14,7 @@ def rendered_keys(**scores: dict[str, Any]) -> str:
     return rendered(external_scores=scores)
 
 
-def rendered(
-    external_scores: dict[str, Any] | None = None, **categories: dict[str, int]
-) -> str:
+def rendered(external_scores: dict[str, Any] | None = None, **categories: dict[str, int]) -> str:
     counts = {
         **dict.fromkeys(("lines", "videos", "clips", "short_spans", "words"), 1),
         **{"failed_videos": 0, "seconds": 60.0},

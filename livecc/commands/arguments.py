@@ -60,7 +60,6 @@ class Command(TyperCommand):
         self._check_not_empty(args)
         return super().parse_args(ctx, gathered(args, _OF_MANY & own))
 
-
     def _check_not_empty(self, args: Sequence[str]) -> None:
         """Raise BadParameter for an empty argument or path, as a variable that is not set gives.
 

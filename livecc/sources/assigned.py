@@ -53,7 +53,6 @@ class Assigned(msgspec.Struct):
     files: int
     left_out: dict[str, tuple[int, list[str]]]
 
-
     def has_videos(self) -> bool:
         """Whether a dump may hold videos, which nobody knows before it is divided."""
         return any(not dump.metadata for dump in self.dumps.values())

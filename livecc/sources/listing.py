@@ -81,8 +81,9 @@ class Listing:
     """The videos in folders by shard, and the dumps; a context manager, as it has scratch files.
 
     `digests`: of each shard's list of videos and the options of their parts; dumps add nothing to
-    it. `videos`, `files`: numbers of those in folders; `counts`: of videos in each shard. `left_out`: by reason, files and videos in
-    folders that are not listed, because they wait or are of no use.
+    it. `videos`, `files`: numbers of those in folders; `counts`: of videos in each shard.
+    `left_out`: by reason, files and videos in folders that are not listed, because they wait or are
+    of no use.
     """
 
     names: list[str]

@@ -84,8 +84,8 @@ def twice(track: str, shared: Shared) -> LiveccError:
     one, two = shared.sources
     return LiveccError(
         f"tracks.{track}.sources: {one} and {two} both hold {count(shared.number, 'video')} (such "
-        f"as {printable(shared.example)}), which would be used twice; make them one source with the "
-        "entries of both under `from`, where a video is taken from the first that holds it"
+        f"as {printable(shared.example)}), which would be used twice; make them one source with "
+        "the entries of both under `from`, where a video is taken from the first that holds it"
     )
 
 
@@ -105,4 +105,3 @@ def _lines_of(path: Path) -> Iterator[bytes]:
     if path.exists():
         with path.open("rb") as stream:
             yield from stream
-

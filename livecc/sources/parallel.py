@@ -11,8 +11,8 @@ from livecc.sources.record import Timed, UnreadableError
 def lines_of(starts: Any, ends: Any, texts: Any, names: str) -> list[Timed]:
     """[start, end, text] in seconds. Raises UnreadableError if they are no lists of one length.
 
-    An entry without times is left out; a text and no time at all is an error, too. One that does not end after its start lasts until the next
-    begins. `names`: of the lists, for the message.
+    An entry without times is left out; if none has any, that is an error, too. An entry that does
+    not end after its start lasts until the next begins. `names`: of the lists, for the message.
     """
     if not all(isinstance(one, list | tuple) for one in (starts, ends, texts)):
         raise UnreadableError(f"no captions: {names} are not lists")

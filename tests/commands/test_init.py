@@ -62,9 +62,7 @@ def test_a_folder_of_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (["down", "--output", "/proc/nowhere/my.yaml"], 1, "/proc/nowhere"),
     ],
 )
-def test_what_cannot_be_done(
-    tmp_path: Path, arguments: list[str], status: int, words: str
-) -> None:
+def test_what_cannot_be_done(tmp_path: Path, arguments: list[str], status: int, words: str) -> None:
     (tmp_path / "down").mkdir()
     (tmp_path / "down" / "a.mp4").touch()
     done = init(tmp_path, *arguments)

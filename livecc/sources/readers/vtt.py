@@ -191,8 +191,8 @@ def _rolling(text: str, language: str | None) -> Track:
     if len(cues) == text.count("-->"):
         stamps = screen.youtube(cues)
     else:
-        number = 0
-        for number, cue in enumerate(_cues(text), 1):
+        found = 0
+        for cue in _cues(text):
             screen.show(*cue)
             found += 1
         if not found:

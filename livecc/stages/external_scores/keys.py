@@ -11,7 +11,6 @@ from livecc.files.parquet import read_table
 from livecc.formats.layout import ShardFiles
 from livecc.stages.external_scores.declaration import ExternalStage
 
-
 #: Tables of at most so many rows are searched for keys that stand in them twice but match nothing:
 #: for that, all keys are in memory at once (some 100 bytes each).
 COMPARED_ROWS = 5_000_000
