@@ -157,7 +157,7 @@ def scan(
     own: OwnFolders | None = None,
     passed_over: Container[Path] = (),
 ) -> int:
-    """Write the files below `folders` to PIECES files in `scratch`; returns how many there are.
+    """Write the files below `folders` to files in `scratch`, PIECES at most; returns their number.
 
     Links to folders are not followed, and hidden files are passed over, and so are `own` folders
     and those of `folders` that are in `passed_over`. `seen`: files that were there before, for the
@@ -166,8 +166,6 @@ def scan(
     # Not lists: each line that orjson makes holds the kilobyte that it might have needed.
     buffers = [bytearray() for _ in range(PIECES)]
     paths = [scratch / f"{number:02d}" for number in range(PIECES)]
-    for path in paths:
-        path.touch()
     found = 0
     for root, folder in enumerate(folders):
         if folder in passed_over:
@@ -190,9 +188,10 @@ def scan(
 
 
 def read_pieces(scratch: Path) -> Iterator[tuple[int, list[File]]]:
-    """(number, files) of each piece that `scan` wrote."""
+    """(number, files) of each piece of a scan; one without files was not written."""
     for number in range(PIECES):
-        lines = (scratch / f"{number:02d}").read_bytes().splitlines()
+        path = scratch / f"{number:02d}"
+        lines = path.read_bytes().splitlines() if path.exists() else []
         yield number, [File(*orjson.loads(line)) for line in lines]
 
 

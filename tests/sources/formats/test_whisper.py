@@ -75,8 +75,8 @@ def test_a_list_of_segments_and_names_with_the_suffix_of_the_sound(tmp_path: Pat
     write(tmp_path / "in" / "talk.wav.json", orjson.dumps(WORDS["segments"]))
     write(tmp_path / "in" / "other.json", b"{}")
     write(tmp_path / "in" / "half.json", b'{"segments": [')
-    nan = b'{"segments": [{"text": "x", "start": NaN, "end": 1}, {"text": "y", "start": 1, "end": 2}]}'
-    write(tmp_path / "in" / "nan.json", nan)
+    nan = b'{"text": "x", "start": NaN, "end": 1}, {"text": "y", "start": 1, "end": 2}'
+    write(tmp_path / "in" / "nan.json", b'{"segments": [' + nan + b"]}")
     write(tmp_path / "in" / "x.info.json", b"{}")
     write(tmp_path / "in" / "x.live_chat.json", b"{}")
     lines, left = made(tmp_path, part("whisper", tmp_path / "in"))
