@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from livecc.formats.layout import Layout
 from livecc.selecting.paper_counts import CATEGORIES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+#: The videos are links to media elsewhere.
+LINKS = {"videos_outside": "links"}
 MEDIA = sorted((REPOSITORY / "demo" / "media").glob("*.mp4"))
 ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -56,12 +59,11 @@ def measure(folder: Path, models: Path, videos: int, shards: int, others: int) -
     write_models(folder / "models", models)
     write_config(folder, shards)
     _, merged = run(folder, f"{videos:,} videos in {shards} shards")
-    told = subprocess.run(
-        [sys.executable, "-m", "livecc", "paper-counts", "results"],
-        **{"cwd": folder, "capture_output": True, "text": True, "check": True},
-    )
+    command = [sys.executable, "-m", "livecc.commands", "paper-counts", "results"]
+    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     print(told.stdout)
-    print({name: f"{data.count(b'\n'):,} lines" for name, data in merged.items()})
+    newline = b"\n"
+    print({name: f"{data.count(newline):,} lines" for name, data in merged.items()})
 
     scored = rows_in_cache(folder)
     print(f"rows in the cache: {dict(scored)}")
@@ -100,22 +102,18 @@ def rows(count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def write_dump(folder: Path, videos: int, per_file: int = 2500) -> None:
-    """The dump in files of `per_file` videos, and the videos: links to the demo's, one in 20 lacks."""
+    """The dump in files of `per_file`; videos link to the demo's media, one in 20 is missing."""
     for name in ("dump", "videos"):
         (folder / name).mkdir()
-    stream = None
-    for number, row in enumerate(rows(videos)):
-        if number % per_file == 0:
-            if stream is not None:
-                stream.close()
-            path = folder / "dump" / f"yttemporal1b_train_{number // per_file:04d}.jsonl.gz"
-            stream = gzip.open(path, "wt", compresslevel=1)
-        assert stream is not None
-        stream.write(json.dumps(row) + "\n")
-        if number % 20:
-            (folder / "videos" / f"{row['id']}.mp4").symlink_to(MEDIA[number % len(MEDIA)])
-    assert stream is not None
-    stream.close()
+    made = enumerate(rows(videos))
+    for first in range(0, videos, per_file):
+        path = folder / "dump" / f"yttemporal1b_train_{first // per_file:04d}.jsonl.gz"
+        with gzip.open(path, "wt", compresslevel=1) as stream:
+            for number, row in islice(made, per_file):
+                stream.write(json.dumps(row) + "\n")
+                if number % 20:
+                    link = folder / "videos" / f"{row['id']}.mp4"
+                    link.symlink_to(MEDIA[number % len(MEDIA)])
 
 
 def write_models(folder: Path, models: Path) -> None:
@@ -147,13 +145,16 @@ def write_config(folder: Path, shards: int) -> None:
     settings = {
         "device": "cpu",
         "models_folder": "models",
-        "videos_outside": "allow",
         "sources": {
             "dump": {"shards": shards, "from": [{"format": "yttemporal1b", "paths": ["dump"]}]}
         },
         "tracks": {
-            "pretrain": {"sources": ["dump"], "videos": "videos"},
-            "sft": {"from": {"track": "pretrain", "selection": "paper"}, "videos": "videos"},
+            "pretrain": {"sources": ["dump"], "videos": "videos", **LINKS},
+            "sft": {
+                "from": {"track": "pretrain", "selection": "paper"},
+                "videos": "videos",
+                **LINKS,
+            },
         },
         "transcribe": {"model": "whisper-tiny.en"},
         "describe_video": {"model": "models/xlm"},
@@ -166,7 +167,7 @@ def write_config(folder: Path, shards: int) -> None:
             "paper": {"pretrain": {"lm_loss": losses}, "sft": {"lm_loss": losses}},
             "paper_script": {"pretrain": {"lm_loss": losses}, "sft": {"lm_loss": losses}},
         },
-        "report": {"media": False},
+        "report": {"media": "none"},
     }
     (folder / "my.yaml").write_text(yaml.safe_dump(settings))
 

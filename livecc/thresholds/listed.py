@@ -83,6 +83,21 @@ def _read(file: str, changed: int, size: int) -> IdList:  # noqa: ARG001
     return IdList(frozenset(ids), digest)
 
 
+def located(recorded: str, files: Iterable[str | Path]) -> str | None:
+    """A recorded list whose path is gone, with that of the file that holds it.
+
+    A manifest names lists without their folders. `files` may hold it, or a list of this project of
+    its name; None if none of them has its ids.
+    """
+    told = _RECORDED.fullmatch(recorded)
+    if told is None:
+        return None
+    for file in (*files, REPOSITORY / "presets" / Path(told["path"]).name):
+        if Path(file).is_file() and read_list(str(file)).digest == told["digest"]:
+            return f"{file}#{told['digest']}"
+    return None
+
+
 class _ListedBounds(Section):
     lists: Annotated[list[Text], msgspec.Meta(min_length=1)]
 
