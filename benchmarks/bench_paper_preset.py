@@ -33,6 +33,7 @@ import yaml
 
 from livecc.formats.layout import Layout
 from livecc.selecting.paper_counts import CATEGORIES
+from tests.support.tiny_language_models import WORDS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: The videos are links to media elsewhere.
@@ -83,9 +84,9 @@ def measure(folder: Path, models: Path, videos: int, shards: int, others: int) -
 def rows(count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
     """Videos as the dump holds them: good ones, and some that each rule on facts drops."""
     chance = random.Random(seed)
-    words = ["".join(chance.choices("aeioustrnlmd", k=chance.randint(2, 8))) for _ in range(5000)]
+    words = [word.strip(",.") for word in WORDS]
     for _ in range(count):
-        spoken = chance.choices(words, k=chance.randint(100, 400))
+        spoken = chance.choices(words, k=chance.randint(80, 240))
         pause = chance.choice([0.1, 0.25, 0.4, 0.5, 0.6])
         starts = [round(2 + pause * k, 2) for k in range(len(spoken))]
         yield {
@@ -123,7 +124,7 @@ def write_models(folder: Path, models: Path) -> None:
 
     from tests.stages.identify_language.tiny_xlm_roberta import TINY, save_classifier
     from tests.stages.score_talking_head.tiny_qwen2_vl import write_tiny_qwen2_vl
-    from tests.support.tiny_language_models import WORDS, save_model
+    from tests.support.tiny_language_models import save_model
     from tests.workflow.both_tracks import random_active_speaker
 
     folder.mkdir()
