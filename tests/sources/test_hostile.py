@@ -10,7 +10,10 @@ import time
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import orjson
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from livecc.sources.plain_pickle import items_of_dict
@@ -231,3 +234,41 @@ def test_a_pickle_that_refers_to_itself(tmp_path: Path) -> None:
     path = write(tmp_path / "asr.pkl", pickle.dumps(value))
     lines, left = made(tmp_path, part("vidchapters", path))
     assert len(lines) + len(left) == 1
+
+
+def list_of(values: pyarrow.Array) -> pyarrow.Array:
+    """One row that holds all values."""
+    return pyarrow.ListArray.from_arrays(pyarrow.array([0, len(values)], pyarrow.int32()), values)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (5 * 10**6, "the row is larger than 32 MiB"),
+        (6 * 10**6, "unpack to more than 200 times"),
+    ],
+)
+def test_rows_of_a_table_that_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: int, reason: str
+) -> None:
+    """A few kilobytes on the disk."""
+    row = list_of(pyarrow.array(np.zeros(values)))
+    columns = {"id": ["abc"], "start": row, "end": row, "text": [["word"]]}
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(columns), path, compression="zstd")
+    assert path.stat().st_size < 2**20
+    # Of a gibibyte, which unpacks for free, a test takes too long.
+    monkeypatch.setattr("livecc.sources.rows.most_unpacked", lambda packed: 45_000_000)
+    before = pyarrow.total_allocated_bytes()
+    names = {"start": "start", "end": "end", "text": "text"}
+    lines, (left,) = made(tmp_path, part("table", path, columns=names))
+    assert not lines
+    assert reason in left["reason"]
+    assert pyarrow.total_allocated_bytes() - before < 2**20
+
+
+def test_a_table_of_others_is_not_to_be_removed(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.parquet", b"PAR1 not really")
+    _, (left,) = made(tmp_path, part("table", path))
+    assert "cannot be read as a Parquet table" in left["reason"]
+    assert "remove" not in left["reason"]
