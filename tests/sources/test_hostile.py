@@ -16,6 +16,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from livecc.errors import LiveccError
 from livecc.sources.plain_pickle import items_of_dict
 from livecc.sources.record import UnreadableError
 from livecc.stages.clip_captions.cut import clip_captions
@@ -272,3 +273,10 @@ def test_a_table_of_others_is_not_to_be_removed(tmp_path: Path) -> None:
     _, (left,) = made(tmp_path, part("table", path))
     assert "cannot be read as a Parquet table" in left["reason"]
     assert "remove" not in left["reason"]
+
+
+def test_a_dump_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lines.jsonl")
+    for path in (tmp_path / "lines.jsonl", Path("/dev/zero")):
+        with pytest.raises(LiveccError, match="no regular file"):
+            made(tmp_path, part("jsonl", path))
