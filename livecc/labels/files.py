@@ -57,7 +57,8 @@ class SampledClip(msgspec.Struct, frozen=True):
 
     clip: str
     stratum: str
-    probability: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    # No data set has so many clips that it would be smaller, and its inverse is a number of clips.
+    probability: Annotated[float, msgspec.Meta(ge=1e-12, le=1)]
 
 
 class SampleFile(msgspec.Struct, frozen=True):

@@ -71,6 +71,7 @@ def test_bad_labels(tmp_path: Path, content: Any, told: str) -> None:
     [
         (labels_file(), "not a file of livecc sample-for-labels"),
         (sample_file(clips=[{**CLIP, "probability": 0}]), r"\$\.clips\[0\]\.probability"),
+        (sample_file(clips=[{**CLIP, "probability": 1e-320}]), r"\$\.clips\[0\]\.probability"),
         (sample_file(clips=[{**CLIP, "probability": 1.5}]), r"\$\.clips\[0\]\.probability"),
         (sample_file(clips=[CLIP, CLIP]), r"clips\[1\] is there twice"),
         (
