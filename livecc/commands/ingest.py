@@ -114,7 +114,9 @@ def ingest(
         "as_captions": as_captions or None,
     }
     if video is not None and "{id}" not in video:
-        raise typer.BadParameter(f"--video {video}: must contain {{id}}, or all videos are one file")
+        raise typer.BadParameter(
+            f"--video {video}: must contain {{id}}, or all videos are one file"
+        )
     part = _part({key: value for key, value in options.items() if value is not None})
     if part.folder and videos is None:
         from livecc.sources.scan import folders_of
@@ -191,7 +193,7 @@ def _progress() -> Iterator[Told]:
 
 
 def _examples(report: Report, output: Path, most: int = 3) -> list[tuple[str, str]]:
-    """(where, why) of some that were left out: with a file in a wrong format that is all there is."""
+    """(where, why) of some that were left out; of a file in another format there is no more."""
     from livecc.files.parquet import read_row_batches
 
     found: list[tuple[str, str]] = []

@@ -6,6 +6,7 @@ not known are ignored.
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,7 +125,8 @@ def _read(path: Path, kind: type[_File], content: str) -> _File:
             raise LiveccError(f"{path}: no such file")
         if path.stat().st_size > MAX_LABELS_BYTES:
             raise LiveccError(f"{path}: is larger than {MAX_LABELS_BYTES // 2**20} MiB")
-        data = path.read_bytes()
+        # Some editors begin a file with a byte-order mark.
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise LiveccError(f"{path}: cannot be read ({error.strerror})") from None
     try:

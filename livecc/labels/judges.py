@@ -14,6 +14,7 @@ from livecc.labels.files import Judgement
 #: Each two of them are compared.
 MOST_JUDGES = 300
 
+
 @dataclass(frozen=True)
 class Agreement:
     """How two judges agree on the clips that both have judged.
@@ -69,8 +70,8 @@ def merge(files: Iterable[tuple[str, Iterable[Judgement]]]) -> Merged:
                 own[judgement.clip] = judgement
     if len(latest) > MOST_JUDGES:
         raise LiveccError(
-            f"{len(latest):,} judges, and at most {MOST_JUDGES} can be compared; `by` is the name of "
-            "a person, not of a judgement"
+            f"{len(latest):,} judges, and at most {MOST_JUDGES} can be compared; `by` is the name "
+            "of a person, not of a judgement"
         )
     votes: dict[str, Counter[bool]] = {}
     for own in latest.values():

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 START_SECONDS = 120
 PARENT_CHECK_SECONDS = 0.5
-# Python looks for the modules of `python -c`, as which workers start, in the working directory first:
-# in a folder of downloads, a file multiprocessing.py would be run. This tells it not to.
+# Python looks for the modules of `python -c`, as which workers start, in the working directory
+# first: in a folder of downloads, a file multiprocessing.py would be run. This tells it not to.
 _SAFE_PATH = "PYTHONSAFEPATH"
 
 Key = TypeVar("Key", bound=Hashable)

@@ -45,7 +45,8 @@ def parquet_rows(path: Path) -> Iterator[Row | Bad]:
                 return
             for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
                 if batch.nbytes <= MAX_INPUT_LINE_BYTES:
-                    for number, row in enumerate(batch.to_pylist(), number + 1):
+                    for row in batch.to_pylist():
+                        number += 1
                         yield number, row
                     continue
                 for index in range(batch.num_rows):

@@ -184,7 +184,9 @@ def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
     assert "is the format of these files vidchapters?" in " ".join(output.split())
     assert "no plain values" in " ".join(output.split())
     empty = write(tmp_path / "empty.csv", b"")
-    status, output = run("ingest", empty, "--format", "table", "--shards", 2, "--output", tmp_path / "e")
+    status, output = run(
+        "ingest", empty, "--format", "table", "--shards", 2, "--output", tmp_path / "e"
+    )
     assert (status, "No video was found" in output) == (1, True)
 
 

@@ -8,7 +8,7 @@ import pyarrow
 import pytest
 
 from livecc.errors import LiveccError
-from livecc.files.parquet import count_rows, read_rows, read_row_batches, write_table
+from livecc.files.parquet import count_rows, read_row_batches, read_rows, write_table
 
 
 def test_reasons_hold_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ def test_labels_are_read(tmp_path: Path) -> None:
         ("a.mp4#0-9", True, "ann"),
         ("b", False, None),
     ]
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_labels(path) == read
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,11 @@ def test_what_clients_do_wrong_is_no_fault_to_show(
     assert (status, len(body)) == (200, size)
     assert ask(address, "//[")[0] == 404
     parts = urlsplit(address)
-    for started in (b"", b"GET / HTTP/1.1\r\n", f"GET {parts.path}{place} HTTP/1.1\r\n\r\n".encode()):
+    for started in (
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        f"GET {parts.path}{place} HTTP/1.1\r\n\r\n".encode(),
+    ):
         left = socket.create_connection((str(parts.hostname), parts.port or 0))
         left.sendall(started)
         # Closed by a reset, as browsers do that have seen enough.

@@ -132,7 +132,9 @@ def test_numbers_beyond_all_floats(tmp_path: Path) -> None:
     assert "problem" not in line
     assert line["about"]["duration"] is None
     value = {"a": {"text": ["x", "y"], "start": [10**400, 1], "end": [10**401, 2]}}
-    (line,), _ = made(tmp_path, part("vidchapters", write(tmp_path / "asr.pkl", pickle.dumps(value))))
+    (line,), _ = made(
+        tmp_path, part("vidchapters", write(tmp_path / "asr.pkl", pickle.dumps(value)))
+    )
     assert line["subtitles"] == [[1, 2, "y"]]
 
 
@@ -259,7 +261,7 @@ def test_rows_of_a_table_that_fill_the_memory(
     pyarrow.parquet.write_table(pyarrow.table(columns), path, compression="zstd")
     assert path.stat().st_size < 2**20
     # Of a gibibyte, which unpacks for free, a test takes too long.
-    monkeypatch.setattr("livecc.sources.rows.most_unpacked", lambda packed: 45_000_000)
+    monkeypatch.setattr("livecc.sources.rows.most_unpacked", lambda _: 45_000_000)
     before = pyarrow.total_allocated_bytes()
     names = {"start": "start", "end": "end", "text": "text"}
     lines, (left,) = made(tmp_path, part("table", path, columns=names))
