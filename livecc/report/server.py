@@ -13,6 +13,7 @@ import mimetypes
 import queue
 import re
 import secrets
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -41,7 +42,12 @@ _MOST_FOUND = 2_000
 #: Strips and copies that are kept in memory.
 _KEPT_BYTES = 64_000_000
 _PIECE_BYTES = 256 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+# Longer numbers are no positions in a file, and Python reads none of thousands of digits.
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+# The port is another one behind `ssh -L`.
+_KNOWN_HOST = re.compile(rf"(?:{re.escape(_HOST)}|localhost)(?::[0-9]{{1,5}})?")
+# A connection on which nothing moves is closed: each holds a thread.
+_IDLE_SECONDS = 120
 
 
 class Pages:
@@ -218,9 +224,17 @@ def serve(pages: Pages, port: int = 0) -> tuple[ThreadingHTTPServer, str]:
         answers = pages
         secret = token
 
-    server = ThreadingHTTPServer((_HOST, port), Handler)
-    server.daemon_threads = True
+    server = _Server((_HOST, port), Handler)
     return server, f"http://{_HOST}:{server.server_address[1]}/{token}/"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Browsers leave when they like, also between two requests: that is no fault to show."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -229,6 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
     answers: Pages
     secret: str
     protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
     server_version = "livecc"
     sys_version = ""
 
@@ -247,18 +262,21 @@ class _Handler(BaseHTTPRequestHandler):
                 self._found(*self._asked(), with_body=with_body)
             except (LookupError, LiveccError):
                 self._send(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n", with_body=with_body)
-        except ConnectionError:
-            # The browser wants no more of it.
+        except (ConnectionError, TimeoutError):
+            # The browser wants no more of it, or none of it now: it asks again for the rest.
             self.close_connection = True
 
     def _asked(self) -> tuple[list[str], dict[str, list[str]]]:
         """The path behind the token, and the query. Raises LookupError for another token."""
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            raise LookupError("no address") from None
         token, *names = parts.path.lstrip("/").split("/")
         # Another name for this machine may be one that a page of the web made point here.
-        host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
+        here = _KNOWN_HOST.fullmatch(self.headers.get("Host") or "")
         known = hmac.compare_digest(token.encode(), self.secret.encode())
-        if host not in (_HOST, "localhost") or not known:
+        if not here or not known:
             raise LookupError("no such page")
         return names, parse_qs(parts.query)
 
