@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -40,6 +41,11 @@ def test_a_run_ends_with_its_page(tmp_path: Path) -> None:
     (track,) = recorded_run(project.results()).tracks
     assert track.selections.keys() == {"default"}
     assert project.run().jobs() == {}
+    # Snakemake's own report carries the page as it is.
+    told = project.run("--report", "run.html")
+    assert told.status == 0, told.output[-3000:]
+    carried = base64.b64encode(page.encode()).decode()
+    assert carried in (project.folder / "run.html").read_text(encoding="utf-8")
     # What only sets the pace of jobs makes no new page, a threshold does.
     project.config["resources"] = {
         "clip_captions": {"gpu": 0, "mem_mb": 900, "runtime": 9, "threads": 1}
