@@ -50,14 +50,14 @@
     const told = [];
     const input = track.input;
     if (input) {
-      told.push(`${count(input.lines)} lines`, `${count(input.videos)} usable videos`);
+      told.push(nouns(input.lines, "line"), nouns(input.videos, "usable video"));
     }
-    told.push(`${count(track.total)} clips`);
+    told.push(nouns(track.total, "clip"));
     about.textContent = `${told.join(" → ")}. `
       + (scale > 1
         ? `The page holds an even sample of ${count(track.clips)} of them; counts are scaled up. ` : "")
       + (track.missing_shards.length
-        ? `${count(track.missing_shards.length)} shards are not scored yet and left out.` : "");
+        ? `${nouns(track.missing_shards.length, "shard")} not scored yet and left out.` : "");
     const table = document.getElementById("funnel-table");
     const head = el("tr", {}, el("th", { scope: "col" }, "step"),
       names.map((name) => el("th", { scope: "col" }, name)));
@@ -115,7 +115,7 @@
       return cell(name, bar(sums.clips, 0, 0, track.clips, null),
         [`${whole(sums.clips)} · ${long(sums.seconds)}`,
           [`${percent(track.clips ? sums.clips / track.clips : NaN)} of all`,
-            samples === undefined ? "" : `${count(samples)} samples written`].filter(Boolean).join(" · ")],
+            samples === undefined ? "" : `${nouns(samples, "sample")} written`].filter(Boolean).join(" · ")],
         choose(name, "kept"), isNow(name) && seen("kept"));
     });
     // Of a sample of the clips it is not known how many videos have none that is kept.
