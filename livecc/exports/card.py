@@ -303,12 +303,16 @@ def _bounds(thresholds: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if not isinstance(bounds, Mapping):
             continue
         told = [
-            f"{name.replace('_', ' ')} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+            f"{name.replace('_', ' ')} {_in_words(value)}"
             for name, value in sorted(bounds.items(), key=lambda one: _ORDER.get(one[0], 0))
             if name != "lists" and value is not None
         ]
         if told:
             yield rule, "; ".join(told)
+
+
+def _in_words(bound: Any) -> str:
+    return ", ".join(map(str, bound)) if isinstance(bound, list) else str(bound)
 
 
 def _models(models: Mapping[str, Any]) -> Iterator[dict[str, str]]:

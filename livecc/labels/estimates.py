@@ -11,8 +11,8 @@ that of Clopper and Pearson, which is too long, for a simple random sample with 
 where all labels agree. A small stratum whose labels happen to agree would pretend to have
 no variance, so the share of each stratum is first drawn towards that of all, and only a part of
 what stratification seems to gain is believed. In simulations (tests/labels/test_estimates.py)
-intervals so made hold the truth in 90 to 98 of 100 samples; in more if only a few labels of a domain
-are bad (or good), as all intervals do that are not random themselves.
+intervals so made hold the truth in 90 to 98 of 100 samples; in more if only a few labels of a
+domain are bad (or good), as all intervals do that are not random themselves.
 """
 
 from __future__ import annotations

@@ -40,9 +40,7 @@ def requests_of(
     Clips that could not be made have none. Raises LiveccError for a video that must not be opened.
     """
     files = layout.shard(track, shard)
-    rows = [
-        row for row in read_rows(files.clips) if row["clip"] in clips and row["status"] == "ok"
-    ]
+    rows = [row for row in read_rows(files.clips) if row["clip"] in clips and row["status"] == "ok"]
     return [
         request_of(transcript, clip, videos.file(transcript.video))
         for transcript, group in transcripts_with_clips(Path(files.transcripts), iter(rows))

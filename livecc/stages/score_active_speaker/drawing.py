@@ -80,9 +80,7 @@ def draw_clips(
         yield Drawn(result, written.get(result.id))
 
 
-def _find(
-    layout: Layout, videos: VideoFolder, clips: Sequence[str]
-) -> dict[str, list[Request]]:
+def _find(layout: Layout, videos: VideoFolder, clips: Sequence[str]) -> dict[str, list[Request]]:
     """Shard -> requests of the clips."""
     found = {}
     for table in sorted(Path(layout.results).glob(Layout(".").shard(TRACK, "*").clips)):
