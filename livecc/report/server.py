@@ -29,6 +29,7 @@ from livecc.errors import LiveccError
 from livecc.files.lines import read_lines
 from livecc.media.pool import Failure, work_ahead
 from livecc.report import media, page
+from livecc.report.boxes import BoxFinder, has_boxes, pack_reason
 from livecc.report.cards import shard_cards
 from livecc.report.clips import TrackClips
 from livecc.report.make import Collected, PageOptions, collect, span_of
@@ -41,6 +42,8 @@ _MOST_CLIPS = 100
 _MOST_FOUND = 2_000
 #: Strips and copies that are kept in memory.
 _KEPT_BYTES = 64_000_000
+#: Clips of a track whose boxes, of a few kB each, are kept.
+_KEPT_BOXES = 500
 _PIECE_BYTES = 256 * 1024
 # Longer numbers are no positions in a file, and Python reads none of thousands of digits.
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -51,9 +54,14 @@ _IDLE_SECONDS = 120
 
 
 class Pages:
-    """What the server answers from: the page, clips, pictures and files of a run."""
+    """What the server answers from: the page, clips, pictures and files of a run.
 
-    def __init__(self, run: ReportedRun, configfiles: Sequence[str] = ()) -> None:
+    `boxes`: whether faces are looked for when a clip of a track with active-speaker scores plays.
+    """
+
+    def __init__(
+        self, run: ReportedRun, configfiles: Sequence[str] = (), *, boxes: bool = False
+    ) -> None:
         self.run = run
         self.made: Collected = collect(run, PageOptions(media="none"), configfiles, texts=False)
         self.made.data["served"] = True
@@ -65,6 +73,11 @@ class Pages:
         # The columns are in the page; what is left is for looking things up.
         for track in self.made.data["tracks"]:
             track.clear()
+        self._boxes = {
+            number: _Boxes(run, clips)
+            for number, clips in enumerate(self.made.clips)
+            if boxes and has_boxes(clips.track)
+        }
         self._makers = {"strip": _Maker(media.strip, 60.0), "proxy": _Maker(media.proxy, 240.0)}
 
     def track(self, number: str) -> TrackClips:
@@ -89,6 +102,7 @@ class Pages:
                     **card,
                     "strip": span is not None,
                     "plays": span is not None,
+                    "boxes": span is not None and int(number) in self._boxes,
                     "offset": _offset(span),
                 }
         return [found[one] for one in numbers]
@@ -126,6 +140,17 @@ class Pages:
             raise LookupError(result.reason)
         return result
 
+    def boxes(self, number: str, clip: str) -> bytes:
+        """The boxes of a clip's faces, packed; raises LookupError if none are looked for."""
+        clips = self.track(number)
+        finder = self._boxes.get(int(number))
+        if finder is None:
+            raise LookupError("no boxes are looked for")
+        (card,) = self.cards(number, [clip])
+        if span_of(clips, card) is None:
+            raise LookupError("its file is not there, or must not be opened")
+        return finder.find(card["shard"], card["id"])
+
     def close(self) -> None:
         """End the processes that make pictures."""
         for maker in self._makers.values():
@@ -137,6 +162,31 @@ class Pages:
         if span is None:
             raise LookupError("its file is not there, or must not be opened")
         return span
+
+
+class _Boxes:
+    """Finds the boxes of a track's clips, one clip after the other, and keeps them."""
+
+    def __init__(self, run: ReportedRun, clips: TrackClips) -> None:
+        self._run, self._track = run, clips.track
+        self._finder: BoxFinder | None = None
+        self._kept: dict[tuple[str, str], bytes] = {}
+        self._one = threading.Lock()
+
+    def find(self, shard: str, clip: str) -> bytes:
+        with self._one:
+            if (shard, clip) not in self._kept:
+                try:
+                    # Models are loaded when the first clip plays.
+                    if self._finder is None:
+                        self._finder = BoxFinder(self._run.layout, self._track, workers=2)
+                    found = dict(self._finder.find({shard: {clip}}))
+                except LiveccError as error:
+                    found = {clip: pack_reason(str(error))}
+                if len(self._kept) >= _KEPT_BOXES:
+                    self._kept.clear()
+                self._kept[shard, clip] = found.get(clip) or pack_reason("it is no clip")
+            return self._kept[shard, clip]
 
 
 class _Maker:
@@ -296,6 +346,8 @@ class _Handler(BaseHTTPRequestHandler):
                 kind, body = "video/mp4", self.answers.picture("proxy", track, clip)
                 self._send_bytes(kind, body, with_body=with_body)
                 return
+            case ["boxes", track, clip]:
+                kind, body = "application/octet-stream", self.answers.boxes(track, clip)
             case ["video", track, clip]:
                 self._send_file(self.answers.file(track, clip), with_body=with_body)
                 return
