@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""The page about 100,000 clips with media: time, processor time, peak memory, size.
+"""The page about 100,000 or a million clips with media: time, processor time, peak memory, size.
 
 Generates synthetic results of the pre-training track (no stage runs) whose videos are links to
 files of the demo, and runs `livecc report` with 160 strips and 40 played clips. The ceiling is
 reading the columns that rules need with pyarrow alone.
 
     python -m benchmarks.bench_report [--layout 200x500] [--within 90] [--below 1500]
+    python -m benchmarks.bench_report --layout 200x5000 --within 180 --below 1500
+
+A page holds a million clips; of more, such as with 200x6000, it holds an even sample.
 """
 
 from __future__ import annotations

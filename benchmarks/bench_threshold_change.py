@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.made_up_results import GATE, MadeUpResults, shard_names
+from benchmarks.made_up_results import GATE, STAGES, MadeUpResults, shard_names
 from livecc.files.atomic import write_bytes, write_json
 from livecc.files.yaml_files import DEFAULTS_FILE, read_yaml
 from livecc.formats.layout import Layout
@@ -97,7 +97,7 @@ def in_one_process(folder: Path, shards: int) -> None:
             gates={},
             transcripts=Path(files.transcripts),
             clips=Path(files.clips),
-            scores={stage: Path(files.scores(stage.name)) for stage in PRETRAIN.score_stages},
+            scores={stage: Path(files.scores(stage.name)) for stage in STAGES},
             decisions=made / f"{name}.parquet",
             samples=made / f"{name}.jsonl",
             counts=made / f"{name}.json",

@@ -23,10 +23,9 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.made_up_results import GATE, MadeUpResults, shard_names
+from benchmarks.made_up_results import GATE, STAGES, MadeUpResults, shard_names
 from livecc.files.atomic import write_bytes
 from livecc.files.parquet import read_table
-from livecc.stages.tracks import PRETRAIN
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -70,13 +69,17 @@ def read_all(folder: Path, shards: int) -> tuple[float, float]:
     """(seconds, CPU seconds) to read the columns of all tables."""
     track = folder / "results" / "pretrain"
     columns = {"clips": ["clip", "video", "status", "words_per_second", "start", "end"]}
-    for stage in PRETRAIN.score_stages:
+    for stage in STAGES:
         columns[f"scores/{stage.name}"] = [stage.item, "status", *stage.rule_columns]
     started, before = time.monotonic(), time.process_time()
     with ThreadPoolExecutor(THREADS) as pool:
-        for name in shard_names(shards):
-            for table, wanted in columns.items():
-                pool.submit(read_table, track / table / f"{name}.parquet", wanted)
+        reads = [
+            pool.submit(read_table, track / table / f"{name}.parquet", wanted)
+            for name in shard_names(shards)
+            for table, wanted in columns.items()
+        ]
+    for read in reads:
+        read.result()
     return time.monotonic() - started, time.process_time() - before
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from livecc.declaration import TableStage
+from livecc.declaration import ScoreStage, TableStage
 from livecc.files.atomic import open_atomic, write_json
 from livecc.formats.records import Transcript
 from livecc.formats.tables import schema
@@ -31,6 +31,11 @@ TEXT = (
     "so now we take the two pieces and put them together like this because the glue has to dry "
     "before you can sand it down to a smooth surface and then there is one more thing that you "
     "should know about wood it moves with the seasons which means every joint needs some room"
+)
+#: The stages whose scores are made up.
+STAGES: tuple[ScoreStage, ...] = (
+    *(IDENTIFY_LANGUAGE, SCORE_LM_LOSS),
+    *(PROBE_VIDEOS, SCORE_TALKING_HEAD),
 )
 #: Thresholds wide enough for every selection of the benchmarks.
 GATE = {"words_per_second": {"min": 0.5, "max": 6}}

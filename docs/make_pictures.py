@@ -18,7 +18,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "results/demo/report.html"
 PICTURE = REPOSITORY / "docs/report.webp"
-SIZE = {"width": 1360, "height": 1010}
+SIZE = {"width": 1360, "height": 1170}
 #: Of the picture; a README is shown about 900 pixels wide.
 WIDTH = 1360
 MOST_BYTES = 200_000

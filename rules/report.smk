@@ -19,15 +19,17 @@ rule report:
         "../envs/workflow.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        # Boxes of faces need torch, and a detector in each process.
+        mem_mb=lambda wildcards, attempt: (4000 if config["report"]["boxes"] else 2000) * attempt,
+        runtime=lambda wildcards, attempt: (60 if config["report"]["boxes"] else 30) * attempt,
     params:
         # Functions of `input`, so no params that rerun it: `made_with` says what does.
         settings=lambda wildcards, input: report_settings(),
         flags=[
             f"--{name}={config['report'][name]}"
             for name in ("media", "megabytes", "shown", "pictured", "played")
-        ],
+        ]
+        + (["--boxes"] if config["report"]["boxes"] else []),
         results=lambda wildcards, output: Path(output.html).parent,
         made_with=reported_with(),
         configfiles=lambda wildcards, input: given_files(),

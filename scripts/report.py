@@ -20,6 +20,7 @@ def main(options: argparse.Namespace) -> None:
         shown=options.shown,
         pictured=options.pictured,
         played=options.played,
+        boxes=options.boxes,
         workers=options.threads,
     )
     make_page(run, options.output, page, options.configfile)
@@ -46,6 +47,9 @@ if __name__ == "__main__":
         ("played", "of these, clips that play"),
     ):
         parser.add_argument(f"--{name}", type=int, default=getattr(default, name), help=help_text)
+    parser.add_argument(
+        "--boxes", action="store_true", help="boxes around faces in SFT clips that play"
+    )
     parser.add_argument(
         "--configfile", action="append", default=[], help="for the commands in the page"
     )

@@ -19,6 +19,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 # Nor are they part of the `make` that runs these tests, whose flags and overrides they would take.
 for _name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"):
     os.environ.pop(_name, None)
+# Threads of torch and CTranslate2 that wait for each other sleep: tests run two at a time, on as
+# many processors, where spinning takes time from the thread that is waited for. (Tests of the loss
+# take a quarter of the processor time.)
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -93,6 +94,7 @@ _SPECIAL_TOKEN = re.compile(
     r"|<</?SYS>>|\[/?INST\]"
 )
 _PAIR = re.compile(r"\[([^\[\]]*)\](\s*:)?|［([^［］]*)］|【([^【】]*)】|〔([^〔〕]*)〕")
+_MOST_NESTED = 20
 # A vector or an interval is said: [0, 1], [x,y,z], [0, 1) and (0, 1].
 _FORMULA = re.compile(r"(?!.*[^\W\d_]{2})(?=.*[\d,])|\s*(?:[-+]?\d[\d.]*|\w)\s*,", re.DOTALL)
 # A bracket without the other one, unless it belongs to a number; pairs are skipped.
@@ -130,6 +132,8 @@ _LOOKED_INTO = re.compile(
     rf"[&<>{{\\(*#\]\[{_CONTROL}{_INVISIBLE}{_JOINERS}{_NOTES}［］【】〔〕（＞]"
 )
 _MOST_POINTS = 0x1F400
+# Combining marks in a row.
+_MOST_MARKS = 30
 # A bracket that several lines share holds no more characters than this.
 _LONGEST_MARK = 100
 
@@ -149,8 +153,9 @@ def clean_texts(
     found. White space is left as it is. A text of which only punctuation remains beside marks of
     speakers and sounds is "".
     """
-    cleaned = list(texts)
     found: list[tuple[int, str, int]] = []
+    texts = _without_endless_marks(texts, found)
+    cleaned = list(texts)
 
     def unclosed(index: int) -> None:
         cleaned[index], stray = _without_stray(cleaned[index])
@@ -197,6 +202,33 @@ def count_kinds(found: Iterable[tuple[int, str, int]]) -> Counter[str]:
     for _, kind, count in found:
         counts[kind] += count
     return counts
+
+
+def _without_endless_marks(
+    texts: Sequence[str], found: list[tuple[int, str, int]]
+) -> Sequence[str]:
+    """The texts with at most 30 combining marks in a row, as Unicode's stream-safe format has.
+
+    Normalisation sorts the marks behind a letter in a time that grows with the square of their
+    number.
+    """
+    joined = "\n".join(texts)
+    if joined.isascii() or not _endless_marks().search(joined):
+        return texts
+    shortened = list(texts)
+    for index, text in enumerate(texts):
+        shortened[index] = _endless_marks().sub(r"\1", text)
+        if taken := len(text) - len(shortened[index]):
+            found.append((index, INVISIBLE, taken))
+    return shortened
+
+
+@cache
+def _endless_marks() -> re.Pattern[str]:
+    marks = "".join(
+        chr(point) for point in range(0x300, sys.maxunicode) if unicodedata.combining(chr(point))
+    )
+    return re.compile(f"([{marks}]{{{_MOST_MARKS}}})[{marks}]+")
 
 
 # --- which texts to look into --------------------------------------------------------------------
@@ -280,7 +312,10 @@ def _clean(text: str, counts: Counter[str], *, lines: bool) -> str:
     text = _removed(_NOTE, " ", text, MUSIC_NOTES, counts)
     if any(mark in text for mark in _OPEN):
         before = ""
-        while before != text:
+        # Each round takes the innermost pairs; what is nested deeper is taken for unclosed ones.
+        for _ in range(_MOST_NESTED):
+            if before == text:
+                break
             before = text
             text = _PAIR.sub(lambda found: _bracket(found, counts), text)
     if "(" in text or "*" in text or "（" in text:
@@ -359,7 +394,8 @@ def _without_speakers(text: str, counts: Counter[str], *, lines: bool) -> str:
             return "" if all(not word[0].islower() for word in found[1].split()) else found[0]
 
         def unmarked(found: re.Match[str]) -> str:
-            rest = found.string[found.end() :].partition("\n")[0]
+            end = found.string.find("\n", found.end())
+            rest = found.string[found.end() : end if end >= 0 else None]
             if not found[1].isupper() or rest == rest.upper():
                 return found[0]
             counts[SPEAKER_MARKS] += 1

@@ -18,6 +18,14 @@ def browse(
         int,
         typer.Option(metavar="N", min=0, max=65535, help="Port; by default one that is free."),
     ] = 0,
+    boxes: Annotated[
+        bool,
+        typer.Option(
+            "--boxes",
+            help="Boxes around the faces of SFT clips, with the scores of who speaks: they are "
+            "looked for when a clip plays, which takes some seconds.",
+        ),
+    ] = False,
 ) -> None:
     """Look at all clips of a run in a browser: the page of `livecc report`, media from disk.
 
@@ -34,7 +42,7 @@ def browse(
     from livecc.terminal import say
 
     run, names = run_and_names(results, configuration_files(configfile))
-    pages = Pages(run, names)
+    pages = Pages(run, names, boxes=boxes)
     server, address = serve(pages, port)
     say(f"{address}\nOpen this address in a browser; Ctrl+C ends it.")
     try:

@@ -113,6 +113,10 @@ def ingest(
         "columns": column and _columns(column),
         "as_captions": as_captions or None,
     }
+    if video is not None and "{id}" not in video:
+        raise typer.BadParameter(
+            f"--video {video}: must contain {{id}}, or all videos are one file"
+        )
     part = _part({key: value for key, value in options.items() if value is not None})
     if part.folder and videos is None:
         from livecc.sources.scan import folders_of
@@ -130,6 +134,11 @@ def ingest(
             told=told,
         )
     _say(report, output, videos)
+    if not report.videos and not report.waiting:
+        from livecc.terminal import say
+
+        say(f"No video was found: is the format of these files {format}?")
+        return 1
     return 0
 
 
@@ -188,6 +197,20 @@ def _progress() -> Iterator[Told]:
         yield told
 
 
+def _examples(report: Report, output: Path, most: int = 3) -> list[tuple[str, str]]:
+    """(where, why) of some that were left out; of a file in another format there is no more."""
+    from livecc.files.parquet import read_row_batches
+
+    found: list[tuple[str, str]] = []
+    if report.left_out:
+        for shard in sorted((*report.written, *report.unchanged)):
+            for row in read_row_batches(output / "left_out" / f"{shard}.parquet", most):
+                found.append((row["path"] or f"the video {row['id']!r}", row["reason"]))
+                if len(found) == most:
+                    return found
+    return found
+
+
 def _say(report: Report, output: Path, videos: Path | None) -> None:
     from livecc.terminal import count, printable, say
 
@@ -206,5 +229,7 @@ def _say(report: Report, output: Path, videos: Path | None) -> None:
         say(f"  {left.count:,} not listed, {printable(reason)}: {examples}")
     for reason, number in report.left_out.most_common():
         say(f"  {number:,} left out, {reason} (see {output / 'left_out'})")
+    for path, reason in _examples(report, output):
+        say(f"    {printable(path)}: {printable(reason)}")
     if videos is not None:
         say(f"Paths of videos are relative to {videos}.")

@@ -44,7 +44,7 @@ def install_profile(
     from livecc.terminal import say
 
     asked = subprocess.run(
-        [sys.executable, "-c", _PROFILES],
+        [sys.executable, "-P", "-c", _PROFILES],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -15,6 +15,14 @@ def paper_counts(
     selection: Annotated[
         str, typer.Option(metavar="NAME", help="The selection to compare.")
     ] = "paper",
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A list of excluded videos that the run used (manifests do not tell its folder); "
+            "may be repeated. Lists in this project's presets are found.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="JSON", help="Also write the counts to this file.")
     ] = None,
@@ -44,7 +52,9 @@ def paper_counts(
         raise LiveccError(
             f"{results}: no training file of a selection {selection!r}; --selection names another"
         )
-    found = [measured(layout, track, selection, catalogue_of({})) for track in tracks]
+    found = [
+        measured(layout, track, selection, catalogue_of({}), exclude or ()) for track in tracks
+    ]
     console = new_console(width=100)
     for counts in found:
         console.rule(f"{counts.track}: {selection}", align="left")

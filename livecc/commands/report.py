@@ -50,6 +50,14 @@ def report(
     played: Annotated[
         int, typer.Option(metavar="N", min=0, help="Of these, clips that play.")
     ] = 40,
+    boxes: Annotated[
+        bool,
+        typer.Option(
+            "--boxes",
+            help="Boxes around the faces of SFT clips that play, with the scores of who speaks: "
+            "they are looked for again, which takes a minute or two.",
+        ),
+    ] = False,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Processes to use.")] = 2,
 ) -> None:
     """Make the page about a run: what was kept and why, thresholds to move, clips to watch.
@@ -74,6 +82,7 @@ def report(
         shown=shown,
         pictured=pictured,
         played=played,
+        boxes=boxes,
         workers=threads,
     )
     path = output or Path(run.layout.report)

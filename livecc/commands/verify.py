@@ -29,12 +29,19 @@ def verify(
 
     The exit status is 1 if something differs.
     """
+    from livecc.errors import LiveccError
     from livecc.selecting.verify import manifests
     from livecc.selecting.verify import verify as problems_of
     from livecc.terminal import printable, say
 
     paths = manifests(places)
-    problems = [problem for path in paths for problem in problems_of(path)]
+    problems: list[str] = []
+    for path in paths:
+        try:
+            problems += problems_of(path)
+        except LiveccError as error:
+            # The others are checked all the same.
+            problems.append(str(error))
     for problem in problems:
         say(printable(problem))
     say(f"manifests checked: {len(paths)}, problems: {len(problems)}")

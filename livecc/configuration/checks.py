@@ -420,6 +420,11 @@ def _source_problems(config: Mapping[str, Any]) -> Iterator[str]:
             for place in part["paths"]:
                 if _BRACES.search(place):
                     yield f"{path}.from[{number}]: {place!r} must not contain braces or line breaks"
+            if "{id}" not in part.get("video", "{id}"):
+                yield (
+                    f"{path}.from[{number}].video: {part['video']!r} must contain {{id}}, or all "
+                    "videos are one file"
+                )
     used = used_sources(config)
     for name, tracks in used.items():
         roots = {config["tracks"][track]["videos"] for track in tracks}

@@ -119,6 +119,13 @@ class ReportOptions(Section):
     shown: Annotated[Positive, option("Clips that the page shows with their words.")] = 240
     pictured: Annotated[NotNegative, option("Of these, clips with six frames.")] = 160
     played: Annotated[NotNegative, option("Of these, clips that play.")] = 40
+    boxes: Annotated[
+        bool,
+        option(
+            "Whether clips of the SFT track that play have boxes around faces, with the scores of "
+            "who speaks. They are looked for again, which takes about 1 s a window of 6 s."
+        ),
+    ] = False
 
 
 class General(Section):

@@ -58,6 +58,12 @@ _FEATURES = {
 }
 
 
+#: Between a number and its unit: a narrow cell of a table would part them.
+_NO_BREAK = "\u00a0"
+#: Bounds in the order in which people write them.
+_ORDER = {"min": -2, "max": -1, "below": -1, "min_confidence": 1}
+
+
 def write(
     release: Release, files: Mapping[str, Path], options: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
@@ -87,7 +93,7 @@ def render(release: Release, options: Mapping[str, Any]) -> str:
         "number": lambda value: f"{value:,}",
         "duration": _duration,
         "size": _size,
-        "percent": lambda value, whole: f"{100 * value / whole:.1f} %" if whole else "",
+        "percent": lambda value, whole: f"{100 * value / whole:.1f}{_NO_BREAK}%" if whole else "",
     }
     text = environment.get_template(TEMPLATE).render(_context(release, options))
     return re.sub(r"\n{3,}", "\n\n", text)
@@ -148,6 +154,7 @@ def _context(release: Release, options: Mapping[str, Any]) -> dict[str, Any]:
         "side_seeks": any(split["side_seeks"] for split in splits),
         "features": _features(release),
         "funnel": read_funnel(release),
+        "bounds": dict(_bounds(release.configuration["thresholds"])),
         "configuration": _yaml(_to_write(release)),
         "models": list(_models(manifest["models"])),
         "histograms": list(_histograms(distributions)),
@@ -290,6 +297,24 @@ def _to_write(release: Release) -> dict[str, Any]:
     }
 
 
+def _bounds(thresholds: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(rule, its bounds in words); lists of ids are files of somebody's machine, and not named."""
+    for rule, bounds in thresholds.items():
+        if not isinstance(bounds, Mapping):
+            continue
+        told = [
+            f"{name.replace('_', ' ')} {_in_words(value)}"
+            for name, value in sorted(bounds.items(), key=lambda one: _ORDER.get(one[0], 0))
+            if name != "lists" and value is not None
+        ]
+        if told:
+            yield rule, "; ".join(told)
+
+
+def _in_words(bound: Any) -> str:
+    return ", ".join(map(str, bound)) if isinstance(bound, list) else str(bound)
+
+
 def _models(models: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for use, model in models.items():
         source = model.get("source", "")
@@ -310,16 +335,16 @@ def _models(models: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
 def _duration(seconds: float) -> str:
     if seconds < 3600:
-        return f"{seconds / 60:,.1f} minutes"
-    return f"{seconds / 3600:,.1f} hours"
+        return f"{seconds / 60:,.1f}{_NO_BREAK}minutes"
+    return f"{seconds / 3600:,.1f}{_NO_BREAK}hours"
 
 
 def _size(n_bytes: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
+            return f"{n_bytes:.{0 if unit == 'bytes' else 1}f}{_NO_BREAK}{unit}"
         n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"
+    return f"{n_bytes:.1f}{_NO_BREAK}TB"
 
 
 def _histograms(distributions: Distributions) -> Iterator[dict[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ _MOST_TEXTS = 10_000
 class Bin:
     """Values from `low` (None: from the least) to below `high` (None: to the greatest).
 
-    A bin alone has the least and the greatest value.
+    A bin alone has the least and the greatest value, and a last one that holds but one value (to
+    three digits) has it twice: shares end at 1, and nothing lies above.
     """
 
     low: float | None
@@ -78,6 +79,8 @@ class Distributions:
             bins.pop(0)
         while bins and not bins[-1].kept + bins[-1].dropped:
             bins.pop()
+        if bins[-1].low == max(kept + dropped):
+            bins[-1] = replace(bins[-1], high=bins[-1].low)
         return bins
 
 

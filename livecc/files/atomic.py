@@ -99,6 +99,9 @@ def read_json(path: Path | str) -> Any:
     Raises LiveccError when it is missing or invalid.
     """
     path = Path(path)
+    # A pipe would be waited for.
+    if path.exists() and not path.is_file():
+        raise LiveccError(f"{path}: no regular file")
     try:
         return orjson.loads(path.read_bytes())
     except FileNotFoundError:

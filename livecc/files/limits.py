@@ -36,6 +36,8 @@ def most_unpacked(packed_bytes: int) -> int:
     return max(FREE_EXPANSION_BYTES, MAX_EXPANSION * packed_bytes)
 
 
+#: The manifest of a released file; those of large runs have some 100 kB.
+MAX_MANIFEST_BYTES = 64 * 2**20
 #: A caption file or the JSON of a speech recogniser; json3 of ten hours of speech has 40 MB.
 MAX_CAPTION_FILE_BYTES = 128 * 2**20
 #: An .info.json of yt-dlp: its lists of formats and machine translations may take a few MB.

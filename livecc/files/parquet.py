@@ -104,7 +104,7 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> Any:
         with pyarrow.OSFile(str(path)) as file:
             # A shard's table is too small for several threads; jobs and shards run in parallel.
             table = pyarrow.parquet.ParquetFile(file).read(columns=columns, use_threads=False)
-    except (OSError, pyarrow.ArrowInvalid) as error:
+    except (OSError, pyarrow.ArrowException) as error:
         raise LiveccError(
             f"{path}: cannot be read as a Parquet table ({error}); remove it to make it again"
         ) from None
@@ -115,6 +115,22 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> Any:
             "run the workflow to make it again"
         )
     return table
+
+
+def count_rows(path: Path | str) -> int:
+    """The rows of a Parquet file written by the workflow, from its footer.
+
+    Raises LiveccError when the file cannot be read.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return int(pyarrow.parquet.read_metadata(path).num_rows)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise LiveccError(
+            f"{path}: cannot be read as a Parquet table ({error}); remove it to make it again"
+        ) from None
 
 
 def read_rows(path: Path | str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -132,7 +148,7 @@ def column_names(path: Path | str) -> list[str]:
 
     try:
         return list(pyarrow.parquet.read_schema(path).names)
-    except (OSError, pyarrow.ArrowInvalid) as error:
+    except (OSError, pyarrow.ArrowException) as error:
         raise LiveccError(f"{path}: cannot be read as a Parquet table ({error})") from None
 
 
@@ -146,7 +162,7 @@ def row_count(path: Path | str) -> int:
 
     try:
         return int(pyarrow.parquet.read_metadata(path).num_rows)
-    except (OSError, pyarrow.ArrowInvalid) as error:
+    except (OSError, pyarrow.ArrowException) as error:
         raise LiveccError(f"{path}: cannot be read as a Parquet table ({error})") from None
 
 
@@ -162,7 +178,7 @@ def read_row_batches(path: Path | str, batch_rows: int = 8_192) -> Iterator[dict
         with pyarrow.parquet.ParquetFile(path) as table:
             for batch in table.iter_batches(batch_rows):
                 yield from batch.to_pylist()
-    except (OSError, pyarrow.ArrowInvalid) as error:
+    except (OSError, pyarrow.ArrowException) as error:
         raise LiveccError(
             f"{path}: cannot be read as a Parquet table ({error}); remove it to make it again"
         ) from None

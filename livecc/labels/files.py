@@ -6,6 +6,7 @@ not known are ignored.
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +58,8 @@ class SampledClip(msgspec.Struct, frozen=True):
 
     clip: str
     stratum: str
-    probability: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    # No data set has so many clips that it would be smaller, and its inverse is a number of clips.
+    probability: Annotated[float, msgspec.Meta(ge=1e-12, le=1)]
 
 
 class SampleFile(msgspec.Struct, frozen=True):
@@ -123,7 +125,8 @@ def _read(path: Path, kind: type[_File], content: str) -> _File:
             raise LiveccError(f"{path}: no such file")
         if path.stat().st_size > MAX_LABELS_BYTES:
             raise LiveccError(f"{path}: is larger than {MAX_LABELS_BYTES // 2**20} MiB")
-        data = path.read_bytes()
+        # Some editors begin a file with a byte-order mark.
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise LiveccError(f"{path}: cannot be read ({error.strerror})") from None
     try:

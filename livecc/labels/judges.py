@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from livecc.errors import LiveccError
 from livecc.labels.files import Judgement
+
+#: Each two of them are compared.
+MOST_JUDGES = 300
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def merge(files: Iterable[tuple[str, Iterable[Judgement]]]) -> Merged:
     """Merge files, each with its judge for judgements that name none.
 
     Of several judgements of one judge on a clip the latest counts, and of those at the same time
-    the last one.
+    the last one. Raises LiveccError for more judges than can be compared, each with each.
     """
     latest: dict[str, dict[str, Judgement]] = {}
     for judge, judgements in files:
@@ -64,6 +68,11 @@ def merge(files: Iterable[tuple[str, Iterable[Judgement]]]) -> Merged:
             before = own.get(judgement.clip)
             if before is None or judgement.time >= before.time:
                 own[judgement.clip] = judgement
+    if len(latest) > MOST_JUDGES:
+        raise LiveccError(
+            f"{len(latest):,} judges, and at most {MOST_JUDGES} can be compared; `by` is the name "
+            "of a person, not of a judgement"
+        )
     votes: dict[str, Counter[bool]] = {}
     for own in latest.values():
         for clip, judgement in own.items():

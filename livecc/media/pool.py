@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 START_SECONDS = 120
 PARENT_CHECK_SECONDS = 0.5
+# Python looks for the modules of `python -c`, as which workers start, in the working directory
+# first: in a folder of downloads, a file multiprocessing.py would be run. This tells it not to.
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 Key = TypeVar("Key", bound=Hashable)
 Argument = TypeVar("Argument")
@@ -123,6 +126,8 @@ def work_ahead(
 
     Raises LiveccError when the workers cannot be started.
     """
+    # Before multiprocessing starts its first process.
+    os.environ.setdefault(_SAFE_PATH, "1")
     import multiprocessing
 
     from pebble import ProcessPool

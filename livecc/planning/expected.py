@@ -124,7 +124,7 @@ def in_clips(table: Path) -> InputAmount | None:
     try:
         clips = pq.read_table(table, columns=columns)
         clips = clips.filter(pc.equal(clips["status"], "ok"))
-    except (OSError, KeyError, pyarrow.ArrowInvalid):
+    except (OSError, KeyError, pyarrow.ArrowException):
         return None
 
     def total(first: str, last: str) -> Range:

@@ -210,7 +210,8 @@ def planned_jobs(config: Mapping[str, Any], folder: Path | None) -> list[dict[st
         places = (folder or Path.cwd(), (folder or Path.cwd()) / config["results"])
         if not all(os.access(place, os.W_OK) for place in places if place.exists()):
             program = dry_run.program(Path(name))
-        command = [sys.executable, *program, "--snakefile", str(REPOSITORY / "Snakefile")]
+        # -P: modules that lie in the working directory are not those of Snakemake.
+        command = [sys.executable, "-P", *program, "--snakefile", str(REPOSITORY / "Snakefile")]
         command += ["--configfile", str(config_file), "--dry-run", "--cores", "1", "--nolock"]
         command += ["--rerun-triggers", "mtime"]
         command += ["--rerun-incomplete", "--quiet", "all"]

@@ -53,7 +53,7 @@ def items_of(stage: CachedStage, table: Path) -> int | None:
         if stage.item == "video" and "clips" in stage.needs:
             return int(pc.count_distinct(pq.read_table(table, columns=["video"])["video"]).as_py())
         return int(pq.read_metadata(table).num_rows)
-    except (OSError, KeyError, pyarrow.ArrowInvalid):
+    except (OSError, KeyError, pyarrow.ArrowException):
         return None
 
 

@@ -16,6 +16,7 @@ import orjson
 
 from livecc.declaration import rules_of
 from livecc.files.lines import read_jsonl
+from livecc.files.parquet import count_rows
 from livecc.report.kinds import RuleValues, packed
 from livecc.report.packing import pack_codes, pack_numbers
 from livecc.report.run import ReportedRun, ReportedTrack
@@ -123,15 +124,13 @@ def _scored_shards(
     run: ReportedRun, track: ReportedTrack
 ) -> tuple[list[str], list[str], list[int]]:
     """(shards with all their tables, the others, clips of the first)."""
-    import pyarrow.parquet
-
     scored, missing, counts = [], [], []
     for name in run.shards(track):
         files = run.layout.shard(track.name, name)
         tables = [files.clips, *(files.scores(stage.name) for stage in track.stages)]
         if all(Path(table).is_file() for table in tables):
             scored.append(name)
-            counts.append(pyarrow.parquet.read_metadata(files.clips).num_rows)
+            counts.append(count_rows(files.clips))
         else:
             missing.append(name)
     return scored, missing, counts

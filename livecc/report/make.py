@@ -17,6 +17,7 @@ from livecc.media.frames import VideoError
 from livecc.media.pool import Failure
 from livecc.report import media, page
 from livecc.report.about import about
+from livecc.report.boxes import BoxFinder, expected_bytes, has_boxes
 from livecc.report.cards import choose, describe
 from livecc.report.clips import MOST_CLIPS, TrackClips, page_columns, read_clips
 from livecc.report.problems import problems
@@ -44,7 +45,9 @@ class PageOptions:
 
     media: copies of clips, links to the video files, or none. megabytes: the size of the page, at
     most, apart from columns and texts that need more. shown: clips with their words; pictured: of
-    these, with a strip; played: with a copy that plays. most: clips of all tracks together.
+    these, with a strip; played: with a copy that plays. boxes: whether those that play have boxes
+    around the faces in them, where the track is scored for active speakers. most: clips of all
+    tracks together.
     """
 
     media: Media = "copies"
@@ -52,6 +55,7 @@ class PageOptions:
     shown: int = 240
     pictured: int = 160
     played: int = 40
+    boxes: bool = False
     most: int = MOST_CLIPS
     workers: int = 2
 
@@ -64,9 +68,12 @@ def make_page(
     pieces: list[tuple[str, bytes]] = []
     if options.media != "none":
         room = options.megabytes * 1e6 - len(page.script_json(made.data)) - _FRAME_BYTES
-        pieces = list(_pictures(made, options, room))
-    if options.media == "links":
-        _link(made, output)
+        kept = min(_boxes_need(made, options), room * _MOST_FOR_BOXES)
+        pieces = list(_pictures(made, options, room - kept))
+        if options.media == "links":
+            _link(made, output)
+        room -= sum(_size_in_page(held) for _, held in pieces)
+        pieces += _boxes(run, made, options, {name for name, _ in pieces}, room)
     _mark(made, pieces)
     page.write(
         output,
@@ -82,6 +89,8 @@ def make_page(
 
 #: Scripts, styles and the sections that need no script.
 _FRAME_BYTES = 300_000
+#: Of the room for media, the share that is kept for boxes, at most.
+_MOST_FOR_BOXES = 0.1
 
 
 @dataclass(frozen=True)
@@ -178,11 +187,64 @@ def _pictures(made: Collected, options: PageOptions, room: float) -> Iterator[tu
                 if not result.transient:
                     spans.pop(number)
                 continue
-            room -= len(result) * 4 / 3 + 100
+            room -= _size_in_page(result)
             if room < 0:
                 results.close()
                 return
             yield f"{kind}-{name}", result
+
+
+def _size_in_page(held: bytes) -> float:
+    """Bytes that a piece takes in the page: it is in base64, in an element."""
+    return len(held) * 4 / 3 + 100
+
+
+def _wanting_boxes(made: Collected, options: PageOptions) -> list[tuple[int, Any]]:
+    """(number of the track, card) of the clips that may have boxes, the most important first."""
+    if not options.boxes:
+        return []
+    turns = _in_turn([track["cards"] for track in made.data["tracks"]])
+    return [(number, card) for number, card in turns if has_boxes(made.clips[number].track)]
+
+
+def _boxes_need(made: Collected, options: PageOptions) -> float:
+    """Bytes that the boxes of a page take, about."""
+    some = _wanting_boxes(made, options)[: options.played]
+    return sum(expected_bytes(card["end"] - card["start"]) for _, card in some)
+
+
+def _boxes(
+    run: ReportedRun, made: Collected, options: PageOptions, names: set[str], room: float
+) -> list[tuple[str, bytes]]:
+    """(name, bytes) of the boxes of clips that play, as far as they fit into `room` bytes.
+
+    `names`: of the pictures that the page has. If there cannot be any boxes, the page says why.
+    """
+    playing = [
+        (number, card)
+        for number, card in _wanting_boxes(made, options)
+        if f"proxy-{number}-{card['n']}" in names or "link" in card
+    ]
+    found: list[tuple[str, bytes]] = []
+    for number, clips in enumerate(made.clips):
+        cards = [card for track, card in playing[: options.played] if track == number]
+        if not cards:
+            continue
+        ids: dict[str, set[str]] = {}
+        for card in cards:
+            ids.setdefault(card["shard"], set()).add(card["id"])
+        try:
+            packed = dict(BoxFinder(run.layout, clips.track, options.workers).find(ids))
+        except LiveccError as error:
+            logger.warning("%s: the page has no boxes of faces: %s", clips.track.name, error)
+            made.data["tracks"][number]["no_boxes"] = f"no boxes of faces: {error}"
+            continue
+        for card in cards:
+            held = packed.get(card["id"])
+            if held is not None and _size_in_page(held) <= room:
+                room -= _size_in_page(held)
+                found.append((f"boxes-{number}-{card['n']}", held))
+    return found
 
 
 def _in_turn(lists: Sequence[Sequence[Any]]) -> list[tuple[int, Any]]:
@@ -229,4 +291,5 @@ def _mark(made: Collected, pieces: Sequence[tuple[str, bytes]]) -> None:
     for number, track in enumerate(made.data["tracks"]):
         for card in track["cards"]:
             card["strip"] = f"strip-{number}-{card['n']}" in names
+            card["boxes"] = f"boxes-{number}-{card['n']}" in names
             card["plays"] = f"proxy-{number}-{card['n']}" in names or "link" in card

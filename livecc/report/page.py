@@ -27,6 +27,7 @@ SCRIPTS = (
     "numbers.js",
     "state.js",
     "media.js",
+    "faces.js",
     "labels.js",
     "funnel.js",
     "histogram.js",

@@ -13,6 +13,7 @@ import mimetypes
 import queue
 import re
 import secrets
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from livecc.errors import LiveccError
 from livecc.files.lines import read_lines
 from livecc.media.pool import Failure, work_ahead
 from livecc.report import media, page
+from livecc.report.boxes import BoxFinder, has_boxes, pack_reason
 from livecc.report.cards import shard_cards
 from livecc.report.clips import TrackClips
 from livecc.report.make import Collected, PageOptions, collect, span_of
@@ -40,14 +42,26 @@ _MOST_CLIPS = 100
 _MOST_FOUND = 2_000
 #: Strips and copies that are kept in memory.
 _KEPT_BYTES = 64_000_000
+#: Clips of a track whose boxes, of a few kB each, are kept.
+_KEPT_BOXES = 500
 _PIECE_BYTES = 256 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+# Longer numbers are no positions in a file, and Python reads none of thousands of digits.
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+# The port is another one behind `ssh -L`.
+_KNOWN_HOST = re.compile(rf"(?:{re.escape(_HOST)}|localhost)(?::[0-9]{{1,5}})?")
+# A connection on which nothing moves is closed: each holds a thread.
+_IDLE_SECONDS = 120
 
 
 class Pages:
-    """What the server answers from: the page, clips, pictures and files of a run."""
+    """What the server answers from: the page, clips, pictures and files of a run.
 
-    def __init__(self, run: ReportedRun, configfiles: Sequence[str] = ()) -> None:
+    `boxes`: whether faces are looked for when a clip of a track with active-speaker scores plays.
+    """
+
+    def __init__(
+        self, run: ReportedRun, configfiles: Sequence[str] = (), *, boxes: bool = False
+    ) -> None:
         self.run = run
         self.made: Collected = collect(run, PageOptions(media="none"), configfiles, texts=False)
         self.made.data["served"] = True
@@ -59,6 +73,11 @@ class Pages:
         # The columns are in the page; what is left is for looking things up.
         for track in self.made.data["tracks"]:
             track.clear()
+        self._boxes = {
+            number: _Boxes(run, clips)
+            for number, clips in enumerate(self.made.clips)
+            if boxes and has_boxes(clips.track)
+        }
         self._makers = {"strip": _Maker(media.strip, 60.0), "proxy": _Maker(media.proxy, 240.0)}
 
     def track(self, number: str) -> TrackClips:
@@ -83,6 +102,7 @@ class Pages:
                     **card,
                     "strip": span is not None,
                     "plays": span is not None,
+                    "boxes": span is not None and int(number) in self._boxes,
                     "offset": _offset(span),
                 }
         return [found[one] for one in numbers]
@@ -120,6 +140,17 @@ class Pages:
             raise LookupError(result.reason)
         return result
 
+    def boxes(self, number: str, clip: str) -> bytes:
+        """The boxes of a clip's faces, packed; raises LookupError if none are looked for."""
+        clips = self.track(number)
+        finder = self._boxes.get(int(number))
+        if finder is None:
+            raise LookupError("no boxes are looked for")
+        (card,) = self.cards(number, [clip])
+        if span_of(clips, card) is None:
+            raise LookupError("its file is not there, or must not be opened")
+        return finder.find(card["shard"], card["id"])
+
     def close(self) -> None:
         """End the processes that make pictures."""
         for maker in self._makers.values():
@@ -131,6 +162,31 @@ class Pages:
         if span is None:
             raise LookupError("its file is not there, or must not be opened")
         return span
+
+
+class _Boxes:
+    """Finds the boxes of a track's clips, one clip after the other, and keeps them."""
+
+    def __init__(self, run: ReportedRun, clips: TrackClips) -> None:
+        self._run, self._track = run, clips.track
+        self._finder: BoxFinder | None = None
+        self._kept: dict[tuple[str, str], bytes] = {}
+        self._one = threading.Lock()
+
+    def find(self, shard: str, clip: str) -> bytes:
+        with self._one:
+            if (shard, clip) not in self._kept:
+                try:
+                    # Models are loaded when the first clip plays.
+                    if self._finder is None:
+                        self._finder = BoxFinder(self._run.layout, self._track, workers=2)
+                    found = dict(self._finder.find({shard: {clip}}))
+                except LiveccError as error:
+                    found = {clip: pack_reason(str(error))}
+                if len(self._kept) >= _KEPT_BOXES:
+                    self._kept.clear()
+                self._kept[shard, clip] = found.get(clip) or pack_reason("it is no clip")
+            return self._kept[shard, clip]
 
 
 class _Maker:
@@ -218,9 +274,17 @@ def serve(pages: Pages, port: int = 0) -> tuple[ThreadingHTTPServer, str]:
         answers = pages
         secret = token
 
-    server = ThreadingHTTPServer((_HOST, port), Handler)
-    server.daemon_threads = True
+    server = _Server((_HOST, port), Handler)
     return server, f"http://{_HOST}:{server.server_address[1]}/{token}/"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Browsers leave when they like, also between two requests: that is no fault to show."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -229,6 +293,7 @@ class _Handler(BaseHTTPRequestHandler):
     answers: Pages
     secret: str
     protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
     server_version = "livecc"
     sys_version = ""
 
@@ -247,18 +312,21 @@ class _Handler(BaseHTTPRequestHandler):
                 self._found(*self._asked(), with_body=with_body)
             except (LookupError, LiveccError):
                 self._send(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n", with_body=with_body)
-        except ConnectionError:
-            # The browser wants no more of it.
+        except (ConnectionError, TimeoutError):
+            # The browser wants no more of it, or none of it now: it asks again for the rest.
             self.close_connection = True
 
     def _asked(self) -> tuple[list[str], dict[str, list[str]]]:
         """The path behind the token, and the query. Raises LookupError for another token."""
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            raise LookupError("no address") from None
         token, *names = parts.path.lstrip("/").split("/")
         # Another name for this machine may be one that a page of the web made point here.
-        host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
+        here = _KNOWN_HOST.fullmatch(self.headers.get("Host") or "")
         known = hmac.compare_digest(token.encode(), self.secret.encode())
-        if host not in (_HOST, "localhost") or not known:
+        if not here or not known:
             raise LookupError("no such page")
         return names, parse_qs(parts.query)
 
@@ -278,6 +346,8 @@ class _Handler(BaseHTTPRequestHandler):
                 kind, body = "video/mp4", self.answers.picture("proxy", track, clip)
                 self._send_bytes(kind, body, with_body=with_body)
                 return
+            case ["boxes", track, clip]:
+                kind, body = "application/octet-stream", self.answers.boxes(track, clip)
             case ["video", track, clip]:
                 self._send_file(self.answers.file(track, clip), with_body=with_body)
                 return

@@ -43,12 +43,7 @@ class ScoreColumns:
 
     def unknown(self, name: str) -> Any:
         """n booleans: the clips whose score lacks a value that the rule `name` uses."""
-        import numpy as np
-
-        known = np.ones(self.clips.num_rows, bool)
-        for column in self.rules[name].columns:
-            known &= self.values[column].is_valid().to_numpy(zero_copy_only=False)
-        return self.scored[name] & ~known
+        return self.scored[name] & lacks_value(self.values, self.rules[name])
 
 
 def read_columns(
@@ -127,6 +122,14 @@ def _among(ids: Any, chosen: Any) -> Any:
     import pyarrow.compute as pc
 
     return pc.is_in(ids, value_set=chosen.combine_chunks()).to_numpy()
+
+
+def lacks_value(values: Mapping[str, Any], rule: Rule) -> Any:
+    """n booleans: where a column (pyarrow) that the rule uses is null."""
+    import numpy as np
+
+    nulls = [values[name].is_null().to_numpy(zero_copy_only=False) for name in rule.columns]
+    return np.logical_or.reduce(nulls)
 
 
 def is_ok(status: Any) -> Any:

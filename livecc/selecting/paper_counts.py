@@ -17,11 +17,13 @@ from livecc.errors import LiveccError
 from livecc.files.atomic import read_json
 from livecc.files.parquet import read_table
 from livecc.formats.layout import Layout
-from livecc.scores.columns import ScoreColumns, is_ok, read_columns
+from livecc.scores.columns import ScoreColumns, is_ok, lacks_value, read_columns
 from livecc.stages.catalogue import Catalogue
+from livecc.stages.describe_video.declaration import EXCLUDED
 from livecc.stages.describe_video.declaration import STAGE as DESCRIBE_VIDEO
 from livecc.thresholds.kinds import Threshold
-from livecc.thresholds.sets import parse_rules
+from livecc.thresholds.listed import located
+from livecc.thresholds.sets import ON_UNKNOWN, parse_rules
 
 #: Where a figure stands: in the paper or its card; in names of files; nowhere.
 Origin = Literal["published", "file names", "unknown"]
@@ -114,7 +116,8 @@ class TrackCounts:
     """What a selection of a track has measured.
 
     steps: name -> counts, for the steps whose rules the selection has. videos: with a usable
-    line; clips; samples; categories: samples by category.
+    line; clips; samples; categories: samples by category; not_here: lists of excluded videos whose
+    file is not known, so that their step is not measured.
     """
 
     track: str
@@ -124,12 +127,20 @@ class TrackCounts:
     samples: int = 0
     steps: dict[str, Passed] = field(default_factory=dict)
     categories: Counter[str] = field(default_factory=Counter)
+    not_here: list[str] = field(default_factory=list)
 
 
-def measured(layout: Layout, track: str, selection: str, catalogue: Catalogue) -> TrackCounts:
+def measured(
+    layout: Layout,
+    track: str,
+    selection: str,
+    catalogue: Catalogue,
+    lists: Sequence[Path] = (),
+) -> TrackCounts:
     """Count the steps of a selection that a run has released, shard by shard.
 
-    Its thresholds are those of the manifest. Raises LiveccError without results of it.
+    Its thresholds are those of the manifest; `lists` are files that may hold its lists of excluded
+    videos. Raises LiveccError without results of it.
     """
     manifest = read_json(layout.manifest(track, selection))
     try:
@@ -139,15 +150,28 @@ def measured(layout: Layout, track: str, selection: str, catalogue: Catalogue) -
         raise LiveccError(f"{layout.manifest(track, selection)}: not a manifest") from None
     known = [one for one in catalogue.tracks[track].score_stages if one.name in names]
     counts = TrackCounts(track, selection, samples=samples)
+    thresholds = _with_lists(thresholds, lists, counts.not_here)
     for shard in Path(layout.shard_list(track)).read_text(encoding="utf-8").splitlines():
         files = layout.shard(track, shard)
         scores = {stage: Path(files.scores(stage.name)) for stage in known}
         columns = read_columns(Path(files.clips), scores)
         _add_videos(counts, scores, thresholds, catalogue)
-        _add_clips(counts, columns, parse_rules(thresholds, columns.rules))
+        keep_unknown = thresholds.get(ON_UNKNOWN) == "keep"
+        _add_clips(counts, columns, parse_rules(thresholds, columns.rules), keep_unknown)
         if track == "sft":
             _add_categories(counts, Path(files.decisions(selection)), Path(files.videos))
     return counts
+
+
+def _with_lists(
+    thresholds: Mapping[str, Any], files: Sequence[Path], not_here: list[str]
+) -> dict[str, Any]:
+    """Thresholds whose lists can be read; without the rule if one cannot, which is noted."""
+    if not (told := thresholds.get(EXCLUDED)):
+        return dict(thresholds)
+    found = {recorded: located(recorded, files) for recorded in told["lists"]}
+    not_here += [recorded.split("#")[0] for recorded, place in found.items() if place is None]
+    return {**thresholds, EXCLUDED: None if not_here else {"lists": list(found.values())}}
 
 
 def _add_videos(
@@ -164,23 +188,39 @@ def _add_videos(
     left = is_ok(table["status"])
     counts.videos += int(left.sum())
     columns = {name: table[name] for name in DESCRIBE_VIDEO.rule_columns}
+
+    def passing(name: str) -> Any:
+        mask, rule = rules[name].mask(columns), catalogue.rules[name]
+        kept = keep_unknown and rule.may_be_unknown
+        return mask | lacks_value(columns, rule) if kept else mask
+
+    keep_unknown = thresholds.get(ON_UNKNOWN) == "keep"
     for step in STEPS[counts.track]:
-        used = [rules[name] for name in step.rules if name in rules]
+        used = [name for name in step.rules if name in rules]
         if step.unit == "videos" and used:
-            left = _pass(counts, step, left, [(one.mask(columns), None) for one in used])
+            left = _pass(counts, step, left, [(passing(name), None) for name in used])
 
 
 def _add_clips(
-    counts: TrackCounts, columns: ScoreColumns, thresholds: Mapping[str, Threshold]
+    counts: TrackCounts,
+    columns: ScoreColumns,
+    thresholds: Mapping[str, Threshold],
+    keep_unknown: bool,
 ) -> None:
     """Steps on clips of videos that passed those on videos."""
     left = columns.ok
     counts.clips += int(left.sum())
     if DESCRIBE_VIDEO.rules[0].name not in columns.scored:
         counts.videos += len(columns.clips["video"].unique())
+
+    def passing(name: str) -> Any:
+        mask = thresholds[name].mask(columns.values)
+        kept = keep_unknown and columns.rules[name].may_be_unknown
+        return mask | columns.unknown(name) if kept else mask
+
     for step in STEPS[counts.track]:
         used = [name for name in step.rules if name in thresholds]
-        masks = [(thresholds[name].mask(columns.values), columns.scored.get(name)) for name in used]
+        masks = [(passing(name), columns.scored.get(name)) for name in used]
         if step.unit == "clips" and used:
             left = _pass(counts, step, left, masks)
         elif used:
@@ -222,6 +262,8 @@ def rows_of(counts: TrackCounts) -> list[tuple[str, str, str, str, str]]:
         note = ""
         if told is None:
             note = "rule not used"
+            if EXCLUDED in step.rules and counts.not_here:
+                note = f"not measured without {', '.join(counts.not_here)}: --exclude FILE"
         elif told.unscored:
             note = f"{told.unscored:,} unscored"
         share = None if told is None else told.share

@@ -16,6 +16,7 @@ from livecc.errors import LiveccError
 from livecc.files.atomic import open_atomic, write_bytes, write_json
 from livecc.files.leftovers import remove_all_but
 from livecc.files.lines import read_lines
+from livecc.files.parquet import read_table
 from livecc.formats.input_lines import BadRecordError, parse_object
 from livecc.formats.layout import Layout
 
@@ -59,14 +60,9 @@ def _of_shard(layout: Layout, taker: str, name: str) -> tuple[str, ...]:
 
 def _kept(decisions: Path) -> list[str]:
     """The videos of kept clips in a table of decisions, sorted."""
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(decisions, columns=["video", "kept"])
-    except FileNotFoundError:
-        raise LiveccError(
-            f"{decisions}: no such file; run again with --forcerun select_samples"
-        ) from None
+    if not decisions.exists():
+        raise LiveccError(f"{decisions}: no such file; run again with --forcerun select_samples")
+    table = read_table(decisions, ["video", "kept"])
     return sorted(table.filter(table["kept"])["video"].unique().to_pylist())
 
 

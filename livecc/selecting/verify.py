@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from livecc.errors import LiveccError
 from livecc.exports.export import FORMAT as EXPORT_FORMAT
-from livecc.files.atomic import read_json
 from livecc.files.digests import file_sha256
+from livecc.files.limits import MAX_MANIFEST_BYTES
 from livecc.formats.layout import MANIFEST_SUFFIX
 from livecc.formats.samples import read_offsets
 from livecc.selecting.manifest import FORMAT
+from livecc.sources.opening import read_file
+from livecc.sources.record import UnreadableError
 
 
 def verify(path: Path) -> list[str]:
@@ -21,7 +25,7 @@ def verify(path: Path) -> list[str]:
     An export also has to be of the training files that lie beside it; it may be there without them.
     Raises LiveccError when `path` is not a manifest.
     """
-    released = read_json(path)
+    released = _read(path)
     if not _is_manifest(released):
         raise LiveccError(f"{path}: not a manifest of a released file")
     problems: list[str] = []
@@ -30,6 +34,16 @@ def verify(path: Path) -> list[str]:
     if released["format"] == EXPORT_FORMAT:
         problems += _mixtures(path, released)
     return problems
+
+
+def _read(path: Path) -> Any:
+    """The JSON of a manifest, which came with files from anywhere. Raises LiveccError."""
+    try:
+        return orjson.loads(read_file(path, MAX_MANIFEST_BYTES))
+    except UnreadableError as error:
+        raise LiveccError(f"{path.parent / str(error)}") from None
+    except orjson.JSONDecodeError as error:
+        raise LiveccError(f"{path}: not valid JSON ({error})") from None
 
 
 def _problems(
@@ -62,7 +76,7 @@ def _mixtures(path: Path, released: Mapping[str, Any]) -> Iterator[str]:
         manifest = path.with_name(name + MANIFEST_SUFFIX)
         if not manifest.is_file():
             continue
-        other = read_json(manifest)
+        other = _read(manifest)
         if not _is_manifest(other) or other["files"].get(name, {}).get("sha256") != digest:
             files = " and ".join(released["files"])
             yield f"{path.with_name(name)}: {files} beside it: made of another version of it"
@@ -123,7 +137,7 @@ def manifests(places: Iterable[Path]) -> list[Path]:
 def _manifest_that_names(file: Path) -> Path:
     """The manifest beside a file that lists it: one of a format with several files."""
     for path in sorted(file.parent.glob(f"*{MANIFEST_SUFFIX}")):
-        told = read_json(path)
+        told = _read(path)
         if _is_manifest(told) and file.name in told["files"]:
             return path
     raise LiveccError(f"{file}: its manifest {file.name}{MANIFEST_SUFFIX} is missing")

@@ -15,12 +15,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from types import TracebackType
 from typing import Any
 
 import msgspec
 import orjson
 
+from livecc.errors import LiveccError
 from livecc.files.atomic import atomic_path
 from livecc.files.digests import values_digest
 from livecc.files.leftovers import temporary_path
@@ -245,6 +247,8 @@ def _list_dumps(
             files = files_below(path, suffixes, listing.left_out, own)
         for file in files:
             state = file.stat()
+            if not S_ISREG(state.st_mode):
+                raise LiveccError(f"{file}: no regular file; name a file on the disk")
             listing.dumps.append(
                 Dump(number, str(file), metadata, state.st_size, state.st_mtime_ns)
             )

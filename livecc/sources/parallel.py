@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from livecc.files.limits import MAX_SPOKEN_CHARACTERS
 from livecc.sources.readers.track import MOST_WORD_MS, is_time, without_times
 from livecc.sources.record import Timed, UnreadableError
 
@@ -19,6 +20,9 @@ def lines_of(starts: Any, ends: Any, texts: Any, names: str) -> list[Timed]:
     if not len(starts) == len(ends) == len(texts):
         sizes = f"{len(starts)}, {len(ends)} and {len(texts)}"
         raise UnreadableError(f"{names} are lists of different lengths: {sizes}")
+    # Before anything is made of them: all of them may be references to one long text.
+    if sum(len(text) for text in texts if type(text) is str) > MAX_SPOKEN_CHARACTERS:
+        raise UnreadableError(f"its captions are longer than {MAX_SPOKEN_CHARACTERS:,} characters")
     lines: list[Timed] = []
     timeless = 0
     for index, (start, end, text) in enumerate(zip(starts, ends, texts, strict=True)):

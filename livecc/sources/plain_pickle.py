@@ -4,7 +4,9 @@ Pickle is a language whose programs may call any function. The standard unpickle
 refuse that, but it makes the whole value, and reserves memory that a few bytes ask for. This one
 knows the instructions for containers, numbers and texts alone, and refuses all others. It yields
 the items of the outermost dict as they come, and keeps of what may be referred to later only what
-is referred to, which a first look at the file tells.
+is referred to, which a first look at the file tells. A text that is referred to again and again
+unpacks a small file to a large value, so that what references repeat is limited as what compressed
+files unpack to.
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from livecc.files.limits import MAX_EXPANSION, most_unpacked
 from livecc.sources.record import UnreadableError
 
 # One text, and all between two items of the outermost dict; the writer puts 1,000 items together.
 _MOST_TEXT = 64 * 2**20
 _MOST_BETWEEN = 2**30
 _MOST_LINE = 10_000
+# What a value takes in memory, about.
+_VALUE_BYTES = 64
 
 _MARK = object()
 _U1, _U2, _U4, _U8 = (struct.Struct(f"<{kind}").unpack for kind in "BHIQ")
@@ -34,8 +39,9 @@ def items_of_dict(path: Path) -> Iterator[tuple[Any, Any]]:
     """
     with path.open("rb", buffering=2**20) as stream:
         wanted = {arg for _, arg in _instructions(stream) if type(arg) is _Get}
+        most = most_unpacked(stream.tell())
         stream.seek(0)
-        yield from _Machine(stream, {int(one) for one in wanted}).items()
+        yield from _Machine(stream, {int(one) for one in wanted}, most).items()
 
 
 class _Get(int):
@@ -165,13 +171,18 @@ _TUPLES = {ops.TUPLE1: 1, ops.TUPLE2: 2, ops.TUPLE3: 3}
 
 
 class _Machine:
-    """Carries out the instructions; `wanted`: the numbers of what is referred to."""
+    """Carries out the instructions.
 
-    def __init__(self, stream: IO[bytes], wanted: set[int]) -> None:
+    `wanted`: the numbers of what is referred to; `most`: the bytes, about, that all
+    references together may repeat.
+    """
+
+    def __init__(self, stream: IO[bytes], wanted: set[int], most: int) -> None:
         self._stream = stream
         self._wanted = wanted
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._left = most
 
     def items(self) -> Iterator[tuple[Any, Any]]:
         try:
@@ -188,7 +199,7 @@ class _Machine:
                 if arg in self._wanted:
                     self._memo[arg] = stack[-1]
             elif kind is _Get:
-                stack.append(self._memo[arg])
+                stack.append(self._again(self._memo[arg]))
             elif op not in _PLAIN:
                 stack.append(arg)
             elif op in (ops.SETITEM, ops.SETITEMS):
@@ -208,6 +219,23 @@ class _Machine:
         if stack[0]:
             # Made at once, by the instruction of old protocols.
             yield from stack[0].items()
+
+    def _again(self, value: Any) -> Any:
+        """A value that is referred to, counted; the work is what is counted, and ends with it."""
+        inner = [value]
+        while inner:
+            one = inner.pop()
+            self._left -= _VALUE_BYTES + (len(one) if isinstance(one, str) else 0)
+            if self._left < 0:
+                raise UnreadableError(
+                    f"its references unpack to more than {MAX_EXPANSION} times its size"
+                )
+            if isinstance(one, dict):
+                inner.extend(one)
+                inner.extend(one.values())
+            elif isinstance(one, list | tuple):
+                inner.extend(one)
+        return value
 
     def _plain(self, op: bytes) -> None:
         stack = self._stack

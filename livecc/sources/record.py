@@ -6,7 +6,6 @@ about it, and, where its captions could not be read, why.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -161,7 +160,8 @@ def number_of(value: Any) -> float | int | None:
             value = float(value)
         except ValueError:
             return None
-    if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value < 1e12:
+    # Not by math.isfinite, which cannot take the largest integers of JSON. NaN is no such number.
+    if type(value) not in (int, float) or not 0 <= value < 1e12:
         return None
     return int(value) if value == int(value) else float(value)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from livecc.errors import LiveccError
-from livecc.files.limits import MAX_INPUT_LINE_BYTES
+from livecc.files.limits import MAX_EXPANSION, MAX_INPUT_LINE_BYTES, most_unpacked
 from livecc.files.lines import BrokenFileError, read_lines
-from livecc.files.parquet import column_names, read_row_batches
+from livecc.files.parquet import column_names
 from livecc.formats.input_lines import TOO_LONG
 from livecc.sources.registry import Bad
 
@@ -33,15 +33,56 @@ def names_of(path: Path) -> list[str]:
 
 def rows_of(path: Path) -> Iterator[Row | Bad]:
     """(number, row) of a table, by the suffix of its name; numbers are of lines, or rows from 1."""
-    if path.name.endswith(".parquet"):
-        number = 0
-        try:
-            for number, row in enumerate(read_row_batches(path, _BATCH_ROWS), 1):
-                yield number, row
-        except LiveccError as error:
-            yield Bad(f"after row {number}", str(error).removeprefix(f"{path}: "))
-    else:
-        yield from csv_rows(path)
+    yield from parquet_rows(path) if path.name.endswith(".parquet") else csv_rows(path)
+
+
+def parquet_rows(path: Path) -> Iterator[Row | Bad]:
+    """(number from 1, row) of a Parquet file.
+
+    A file of two kilobytes may hold a row of a hundred million numbers: what its footer counts is
+    limited as what compressed files unpack to, and a row as a line of JSON.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as table:
+            if _unpacks_too_far(table.metadata):
+                yield Bad(
+                    "its footer",
+                    f"the columns unpack to more than {MAX_EXPANSION} times their size; "
+                    "write the table again with smaller row groups",
+                )
+                return
+            for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
+                if batch.nbytes <= MAX_INPUT_LINE_BYTES:
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield number, row
+                    continue
+                for index in range(batch.num_rows):
+                    number += 1
+                    one = batch.slice(index, 1)
+                    if one.nbytes > MAX_INPUT_LINE_BYTES:
+                        size = MAX_INPUT_LINE_BYTES // 2**20
+                        yield Bad(f"row {number}", f"the row is larger than {size} MiB")
+                    else:
+                        yield number, one.to_pylist()[0]
+    except (OSError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        yield Bad(f"after row {number}", f"cannot be read as a Parquet table ({reason})")
+
+
+def _unpacks_too_far(metadata: Any) -> bool:
+    """Whether a column's values in a row group take far more bytes than the file has for them."""
+    for group in range(metadata.num_row_groups):
+        columns = metadata.row_group(group)
+        for place in range(columns.num_columns):
+            column = columns.column(place)
+            if 8 * column.num_values > most_unpacked(column.total_compressed_size):
+                return True
+    return False
 
 
 def csv_rows(path: Path) -> Iterator[Row | Bad]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
@@ -26,6 +27,7 @@ from livecc.thresholds.kinds import is_in
 
 _RECORDED = re.compile(r"(?P<path>.+)#(?P<digest>[0-9a-f]{16})", re.DOTALL)
 _COMMENT = "#"
+_MOST_LINE = 64 * 2**10
 
 
 class ChangedListError(LiveccError):
@@ -49,6 +51,8 @@ def read_list(path: str) -> IdList:
     file = _file(path)
     try:
         stat = file.stat()
+        if not S_ISREG(stat.st_mode) and not S_ISDIR(stat.st_mode):
+            raise LiveccError(f"{path}: no regular file; name a text file with one id a line")
         return _read(str(file), stat.st_mtime_ns, stat.st_size)
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
@@ -66,9 +70,12 @@ def _file(path: str) -> Path:
 @lru_cache(maxsize=64)
 def _read(file: str, changed: int, size: int) -> IdList:  # noqa: ARG001
     ids = set()
-    with Path(file).open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
+    # Some editors begin a file with a byte-order mark.
+    with Path(file).open(encoding="utf-8-sig") as stream:
+        for number, line in enumerate(iter(lambda: stream.readline(_MOST_LINE), ""), 1):
             text = line.strip()
+            if len(line) == _MOST_LINE:
+                raise LiveccError(f"{file}, line {number}: is too long for an id or a comment")
             if not text or text.startswith(_COMMENT):
                 continue
             if len(text.split()) > 1 or len(text) > MAX_PATH_BYTES:
@@ -81,6 +88,21 @@ def _read(file: str, changed: int, size: int) -> IdList:  # noqa: ARG001
         raise LiveccError(f"{file}: holds no id; remove it from the configuration")
     digest = hashlib.blake2b("\n".join(sorted(ids)).encode(), digest_size=8).hexdigest()
     return IdList(frozenset(ids), digest)
+
+
+def located(recorded: str, files: Iterable[str | Path]) -> str | None:
+    """A recorded list whose path is gone, with that of the file that holds it.
+
+    A manifest names lists without their folders. `files` may hold it, or a list of this project of
+    its name; None if none of them has its ids.
+    """
+    told = _RECORDED.fullmatch(recorded)
+    if told is None:
+        return None
+    for file in (*files, REPOSITORY / "presets" / Path(told["path"]).name):
+        if Path(file).is_file() and read_list(str(file)).digest == told["digest"]:
+            return f"{file}#{told['digest']}"
+    return None
 
 
 class _ListedBounds(Section):

@@ -169,6 +169,30 @@ def test_no_text_takes_forever(piece: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "[a" * 200_000 + "]" * 200_000,
+        "a" + "\u0301\u0316" * 200_000,
+        "ANN: hello there\n" * 200_000,
+    ],
+    ids=["brackets in brackets", "marks on a letter", "a name on every line"],
+)
+def test_no_text_takes_time_with_its_square(text: str) -> None:
+    began = time.process_time()
+    clean_texts(["it begins", text])
+    # A second or two; with the square of the length it would be many minutes.
+    assert time.process_time() - began < 30
+
+
+def test_marks_without_end_are_cut_and_those_of_languages_stay() -> None:
+    vietnamese = unicodedata.normalize("NFC", "ti\u00ea\u0301ng Vi\u1ec7t")
+    stacked = "a" + "\u0300" * 31
+    cleaned, found = clean_texts([vietnamese, stacked])
+    assert cleaned == [vietnamese, unicodedata.normalize("NFC", stacked[:-1])]
+    assert (1, "invisible characters", 1) in found
+
+
+@pytest.mark.parametrize(
     ("title", "cleaned"),
     [
         ("Tom &amp; Jerry [4K] <3  a < b", "Tom &amp; Jerry [4K] <3  a < b"),

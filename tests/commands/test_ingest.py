@@ -85,6 +85,7 @@ def test_dumps_are_divided_again_only_if_they_change(tmp_path: Path) -> None:
     status, output = run(*words, "--compress", "none")
     assert (status, "50 videos in 5 shards" in output) == (0, True)
     assert "1 left out, bad entry" in output
+    assert f"{dump}, line 51: not JSON" in " ".join(output.split())
     left = [row for path in (tmp_path / "out/left_out").iterdir() for row in read_rows(path)]
     assert [row["path"] for row in left] == [f"{dump}, line 51"]
     before = state(tmp_path / "out")
@@ -187,3 +188,25 @@ def test_a_killed_run_leaves_whole_shards_and_the_next_goes_on(tmp_path: Path) -
     assert sorted(ids(out)) == sorted(f"id{n}" for n in range(200))
     assert not [*tmp_path.rglob("*.tmp")]
     assert json.loads((out / ".shard.ingest" / "state.json").read_text())["shards"] == 100
+
+
+def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
+    dump = write(tmp_path / "asr.pkl", b"no pickle at all")
+    words = ("--shards", 2, "--output", tmp_path / "out")
+    status, output = run("ingest", dump, "--format", "vidchapters", *words)
+    assert status == 1
+    assert "is the format of these files vidchapters?" in " ".join(output.split())
+    assert "no plain values" in " ".join(output.split())
+    empty = write(tmp_path / "empty.csv", b"")
+    status, output = run(
+        "ingest", empty, "--format", "table", "--shards", 2, "--output", tmp_path / "e"
+    )
+    assert (status, "No video was found" in output) == (1, True)
+
+
+def test_all_videos_would_be_one_file(tmp_path: Path) -> None:
+    words = ("--format", "jsonl", "--shards", 2, "--output", tmp_path / "out")
+    for template in ("x.mp4", "{id", "{id.x}"):
+        status, output = run("ingest", tmp_path / "a.jsonl", *words, "--video", template)
+        assert status == 2
+        assert "must contain {id}" in " ".join(output.split())

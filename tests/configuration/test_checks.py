@@ -408,6 +408,12 @@ def test_a_mistake_in_a_source_is_one_line(part: dict[str, Any], told: str) -> N
     assert len(str(raised.value).splitlines()) == 1, raised.value
 
 
+def test_a_template_of_videos_names_each_of_them(config: dict[str, Any]) -> None:
+    part = {"format": "hdvila", "paths": ["x.jsonl"], "video": "x.mp4"}
+    message = error_of(config, {"sources": {"s": {"shards": 2, "from": [part]}}})
+    assert "sources.s.from[0].video: 'x.mp4' must contain {id}" in message
+
+
 def test_too_many_shards_are_refused() -> None:
     part = {"format": "ytdlp", "paths": ["x"]}
     config = configuration.complete({"sources": {"s": {"shards": 99_999_999, "from": [part]}}})

@@ -105,7 +105,7 @@ def test_a_split_without_samples_is_not_in_the_header(tmp_path: Path, hub_cache:
     assert [one["split"] for one in header(text)["configs"][0]["data_files"]] == ["train"]
     folder = release.merged("train").parent
     assert list(load_dataset(str(folder), cache_dir=str(hub_cache))) == ["train"]
-    assert ["validation", "0", "0", "0.0 minutes", "0"] in rows(text, "# LiveCC")
+    assert ["validation", "0", "0", "0.0\u00a0minutes", "0"] in rows(text, "# LiveCC")
 
 
 def test_header(tmp_path: Path) -> None:
@@ -152,6 +152,7 @@ def test_funnel_adds_up(tmp_path: Path) -> None:
     left = len(decisions)
     assert first[4] == str(left)
     assert [step[0].strip("`") for step in steps] == ["clip", "lm_loss", "talking_head"]
+    assert steps[2][1].endswith("(kept: below 0.9)")
     for step in steps:
         mine = decisions[decisions.rule == step[0].strip("`")]
         assert int(step[2]) == len(mine)

@@ -73,6 +73,14 @@ def test_one_value_alone() -> None:
     assert list(bars([Bin(2.0, 2.0, 2, 1)], width=6)) == ["2  ████░░  2 of 3"]
 
 
+def test_what_many_values_end_at_is_a_bin_of_its_own() -> None:
+    """Nothing claims that a share is between 1 and 1.1."""
+    bins = distributions([n / 50 for n in range(51)], [1.0]).bins("x")
+    assert (bins[-2].high, bins[-1]) == (1.0, Bin(1.0, 1.0, 1, 1))
+    assert list(bars(bins))[-1].split()[0] == "1"
+    assert sum(one.kept for one in bins) == 51
+
+
 def test_bars() -> None:
     bins = [Bin(None, 1.0, 0, 1), Bin(1.0, 2.0, 1000, 1000), Bin(2.0, None, 3, 0)]
     assert list(bars(bins, width=8)) == [

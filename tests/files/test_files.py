@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import random
 import tracemalloc
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from livecc.errors import LiveccError
 from livecc.files import limits
+from livecc.files.atomic import read_json
 from livecc.files.lines import BrokenFileError, decompressed, read_lines
 
 COMPRESS = {".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
@@ -112,3 +115,10 @@ def test_data_unpack_in_small_pieces(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 150 * 10**6
     finally:
         tracemalloc.stop()
+
+
+def test_json_is_read_from_files_alone(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for path in (tmp_path / "pipe.json", tmp_path):
+        with pytest.raises(LiveccError, match="no regular file"):
+            read_json(path)

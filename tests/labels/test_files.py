@@ -34,6 +34,8 @@ def test_labels_are_read(tmp_path: Path) -> None:
         ("a.mp4#0-9", True, "ann"),
         ("b", False, None),
     ]
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_labels(path) == read
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,7 @@ def test_bad_labels(tmp_path: Path, content: Any, told: str) -> None:
     [
         (labels_file(), "not a file of livecc sample-for-labels"),
         (sample_file(clips=[{**CLIP, "probability": 0}]), r"\$\.clips\[0\]\.probability"),
+        (sample_file(clips=[{**CLIP, "probability": 1e-320}]), r"\$\.clips\[0\]\.probability"),
         (sample_file(clips=[{**CLIP, "probability": 1.5}]), r"\$\.clips\[0\]\.probability"),
         (sample_file(clips=[CLIP, CLIP]), r"clips\[1\] is there twice"),
         (

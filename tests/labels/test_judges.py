@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from livecc.errors import LiveccError
 from livecc.labels.files import Judgement
 from livecc.labels.judges import merge
 
@@ -61,3 +62,11 @@ def test_the_latest_judgement_of_a_judge_counts() -> None:
 def test_judges_without_a_name_are_their_files() -> None:
     merged = merge([("one.json", labels("gg")), ("two.json", labels("g", by="bob"))])
     assert merged.judges == {"one.json": 2, "bob": 1}
+
+
+def test_more_judges_than_people() -> None:
+    """Each two are compared: a name for every judgement would make millions of pairs."""
+    many = [Judgement("c", "good", None, f"judge {n}") for n in range(301)]
+    assert len(merge([("a", many[1:])]).judges) == 300
+    with pytest.raises(LiveccError, match="301 judges, and at most 300"):
+        merge([("a", many)])

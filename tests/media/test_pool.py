@@ -137,6 +137,29 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, how: signal.Signals) -> N
     wait_for(lambda: not any(alive(pid) for pid in workers), 10)
 
 
+WORKING_PARENT = """
+from livecc.media.pool import work_ahead
+
+def double(value):
+    return 2 * value
+
+if __name__ == "__main__":
+    work = work_ahead(double, [(1, 21)], workers=1, timeout_seconds=60, ahead=1)
+    assert list(work) == [(1, 42)]
+"""
+
+
+def test_no_module_in_the_working_directory_is_run(tmp_path: Path) -> None:
+    """People start commands in folders of downloads, whose files come from anywhere."""
+    script, folder = tmp_path / "parent.py", tmp_path / "downloads"
+    script.write_text(WORKING_PARENT)
+    folder.mkdir()
+    for name in ("multiprocessing", "json", "av", "numpy", "random"):
+        (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'was-run')!r}, 'w')\n")
+    subprocess.run([sys.executable, script], cwd=folder, check=True, timeout=120)
+    assert not (tmp_path / "was-run").exists()
+
+
 def wait_for(condition, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not condition():

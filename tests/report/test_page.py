@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.made_up_results import GATE, MadeUpResults
-from livecc.files.atomic import open_atomic, write_bytes
+from livecc.files.atomic import open_atomic, write_bytes, write_json
 from livecc.files.parquet import write_table
 from livecc.formats.layout import Layout
 from livecc.formats.records import Transcript, clip_row
@@ -59,7 +59,8 @@ def wait(page: Any, script: str, arg: Any = None, seconds: float = 30) -> None:
 def test_it_opens_from_a_file_and_draws(results: Path, opened: Any) -> None:
     page = opened(page_of(run_of_track(results, "pretrain", SELECTIONS)))
     steps = page.locator("#funnel-table tbody th .name").all_inner_texts()
-    assert steps == ["clips", "clip", *(name for name in DEFAULT if name != ON_UNSCORED), "kept"]
+    rules = [name for name in DEFAULT if name != ON_UNSCORED]
+    assert steps == ["clips", "clip", *rules, "kept", "kept videos"]
     assert page.locator("#funnel-table thead th").all_inner_texts() == ["step", "default", "strict"]
     for name in ("words_per_second", "lm_loss", "talking_head"):
         drawn = page.evaluate(
@@ -74,6 +75,34 @@ def test_it_opens_from_a_file_and_draws(results: Path, opened: Any) -> None:
     kept = in_page(page, "state.sums.clips")
     assert page.locator("#live-clips").inner_text() == str(kept)
     assert 0 < kept < in_page(page, "state.track.clips")
+
+
+def test_the_funnel_begins_with_lines_and_ends_with_videos(
+    results: Path, opened: Any, tmp_path: Path
+) -> None:
+    """Bars of lines and videos have the widths that the summary tells."""
+    copied = tmp_path / "results"
+    shutil.copytree(results, copied)
+    told = {"lines": 40, "videos": 24, "failed_videos": 10, "dropped_videos": 6, "words": 900}
+    summary = {"pretrain": {"input": told, "selections": {"default": {"samples": 3}}}}
+    write_json(Layout(str(copied)).summary_json, summary)
+    page = opened(page_of(run_of_track(copied, "pretrain", SELECTIONS)))
+    rows = page.locator("#funnel-table tbody tr")
+    names = rows.locator("th .name").all_inner_texts()
+    assert (names[:3], names[-2:]) == (["lines", "videos", "clips"], ["kept", "kept videos"])
+    widths = page.evaluate(
+        """() => [...document.querySelectorAll('#funnel-table tbody tr')].map((row) =>
+          [...row.querySelector('.bar').children].map((part) => parseFloat(part.style.width)))"""
+    )
+    assert widths[0] == [100, 0, 0]
+    assert widths[1] == [60, 40, 0]
+    kept = in_page(page, "state.sums.videos")
+    assert 0 < kept <= 24
+    assert widths[-1] == [pytest.approx(100 * kept / 24), 0, 0]
+    shown = rows.nth(1).locator("button").first.inner_text()
+    assert [text in shown for text in ("24 videos", "−10 unusable", "−6 not wanted")] == [True] * 3
+    rows.nth(1).locator("button").first.click()
+    wait(page, "() => document.querySelector('#problems').getBoundingClientRect().top < 300")
 
 
 def test_a_bar_of_the_funnel_and_a_search_filter_the_clips(results: Path, opened: Any) -> None:

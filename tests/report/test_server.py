@@ -5,7 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,7 +77,34 @@ def test_it_listens_on_this_machine_and_wants_its_token(served: tuple[str, Path]
     token = urlsplit(address).path
     assert ask(address, f"{token[:-2]}x/")[0] == 404
     # A name of the web that leads here is not this machine.
-    assert ask(address, "", Host="evil.example")[0] == 404
+    for host in ("evil.example", "127.0.0.1:80.evil.example", "127.0.0.1.evil.example", ""):
+        assert ask(address, "", Host=host)[0] == 404
+    assert ask(address, "", Host="localhost:8000")[0] == 200
+
+
+def test_what_clients_do_wrong_is_no_fault_to_show(
+    served: tuple[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    address, videos = served
+    size = (videos / "a 0.mp4").stat().st_size
+    place = f"video/0/{clip_of(address, 'a 0.mp4')['n']}"
+    status, _, body = ask(address, place, Range="bytes=0-" + "9" * 5000)
+    assert (status, len(body)) == (200, size)
+    assert ask(address, "//[")[0] == 404
+    parts = urlsplit(address)
+    for started in (
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        f"GET {parts.path}{place} HTTP/1.1\r\n\r\n".encode(),
+    ):
+        left = socket.create_connection((str(parts.hostname), parts.port or 0))
+        left.sendall(started)
+        # Closed by a reset, as browsers do that have seen enough.
+        left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        left.close()
+    assert ask(address, "")[0] == 200
+    time.sleep(0.5)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

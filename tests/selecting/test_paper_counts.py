@@ -10,12 +10,13 @@ import pyarrow.parquet
 import pytest
 
 from livecc.errors import LiveccError
-from livecc.files.atomic import write_json
+from livecc.files.atomic import read_json, write_json
 from livecc.files.parquet import write_table
 from livecc.formats.layout import Layout
 from livecc.formats.tables import DECISION, arrow_schema, schema
 from livecc.selecting.paper_counts import CATEGORIES, measured, rows_of
 from livecc.stages.catalogue import catalogue_of
+from livecc.thresholds.listed import read_list
 from tests.support.random_results import write_shard
 
 #: Bounds, and what they let through.
@@ -122,3 +123,57 @@ def test_published_figures_stand_beside(results: Layout) -> None:
 def test_no_results_of_a_selection(tmp_path: Path) -> None:
     with pytest.raises(LiveccError, match="no such file"):
         measured(Layout(str(tmp_path)), "sft", "paper", catalogue_of({}))
+
+
+def test_lists_are_found_by_their_ids(results: Layout, tmp_path: Path) -> None:
+    """The manifest tells their names and digests alone."""
+    listed = tmp_path / "mine.txt"
+    listed.write_text("c\n-a\n")
+    recorded = f"mine.txt#{read_list(str(listed)).digest}"
+    manifest = read_json(results.manifest("sft", "paper"))
+    manifest["configuration"]["thresholds"] = {"excluded": {"lists": [recorded]}}
+    manifest["scores"]["describe_video"] = []
+    write_json(results.manifest("sft", "paper"), manifest)
+    step = "evaluation videos"
+    missing = measured(results, "sft", "paper", catalogue_of({}))
+    assert step not in missing.steps
+    notes = {row[0]: row[4] for row in rows_of(missing)}
+    assert notes[step] == "not measured without mine.txt: --exclude FILE"
+    other = tmp_path / "other.txt"
+    other.write_text("x\n")
+    told = measured(results, "sft", "paper", catalogue_of({}), [other, listed]).steps[step]
+    ids = []
+    for shard in ("a", "b"):
+        files = results.shard("sft", shard)
+        facts = {row["video"]: row for row in read(files.scores("describe_video"))}
+        clips = [row for row in read(files.clips) if row["status"] == "ok"]
+        found = [facts.get(clip["video"], {"status": "missing"}) for clip in clips]
+        ids += [row["video_id"] for row in found if row["status"] == "ok"]
+    left = [name for name in ids if name not in ("c", "-a")]
+    assert (told.reached, told.passed) == (len(ids), len(left))
+    assert 0 < len(left) < len(ids)
+
+
+@pytest.mark.parametrize("on_unknown", ["keep", "drop"])
+def test_unknown_facts_pass_as_decisions_let_them(tmp_path: Path, on_unknown: str) -> None:
+    layout = Layout(str(tmp_path))
+    _, scores = write_shard(tmp_path, "pretrain", "a", np.random.default_rng(1), videos=300)
+    Path(layout.shard_list("pretrain")).write_text("a\n")
+    bounds = {"duration": {"min": 1}, "on_unknown": on_unknown}
+    write_json(
+        layout.manifest("pretrain", "paper"),
+        {
+            "configuration": {"thresholds": bounds},
+            "scores": {stage.name: [] for stage in scores},
+            "counts": {"samples": 2},
+        },
+    )
+    counts = measured(layout, "pretrain", "paper", catalogue_of({}))
+    (told,) = counts.steps.values()
+    rows = read(layout.shard("pretrain", "a").scores("describe_video"))
+    known = [row["duration"] for row in rows if row["status"] == "ok"]
+    unknown = known.count(None)
+    passed = sum(value is not None and value >= 1 for value in known)
+    assert (told.reached, counts.videos) == (len(known), len(known))
+    assert told.passed == passed + (unknown if on_unknown == "keep" else 0)
+    assert unknown > 20

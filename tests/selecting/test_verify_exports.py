@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from livecc import commands
 from livecc.errors import LiveccError
 from livecc.exports.export import export
 from livecc.exports.formats import FORMATS
@@ -90,3 +93,19 @@ def test_a_manifest_from_anywhere(folder: Path, of: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"of": of}))
     with pytest.raises(LiveccError, match="not a manifest of a released file"):
         verify(path)
+
+
+def test_a_manifest_that_is_no_file_hides_no_other(folder: Path) -> None:
+    """A folder may come from an archive, which holds pipes and links, too."""
+    os.mkfifo(folder / "a.manifest.json")
+    (folder / "b.manifest.json").symlink_to("/dev/zero")
+    (folder / "c.manifest.json").write_text("[" * 10_000)
+    (folder / "README.md").unlink()
+    status = CliRunner().invoke(commands.app, ["verify", str(folder)])
+    assert status.exit_code == 1
+    told = status.output.replace("\n", " ")
+    for problem in (
+        *("a.manifest.json: no regular file", "b.manifest.json: no regular file"),
+        *("c.manifest.json: not valid JSON", "README.md: missing", "problems: 4"),
+    ):
+        assert problem in told

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
 import time
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import orjson
+import pyarrow
+import pyarrow.parquet
 import pytest
 
+from livecc.errors import LiveccError
 from livecc.sources.plain_pickle import items_of_dict
 from livecc.sources.record import UnreadableError
 from livecc.stages.clip_captions.cut import clip_captions
@@ -121,6 +126,18 @@ def test_hostile_info_files(tmp_path: Path) -> None:
     assert found["surrogate"]["title"].startswith("a ")
 
 
+def test_numbers_beyond_all_floats(tmp_path: Path) -> None:
+    add_video(tmp_path / "in", "abc", "abc", duration=10**400)
+    (line,), _ = made(tmp_path, part("ytdlp", tmp_path / "in"))
+    assert "problem" not in line
+    assert line["about"]["duration"] is None
+    value = {"a": {"text": ["x", "y"], "start": [10**400, 1], "end": [10**401, 2]}}
+    (line,), _ = made(
+        tmp_path, part("vidchapters", write(tmp_path / "asr.pkl", pickle.dumps(value)))
+    )
+    assert line["subtitles"] == [[1, 2, "y"]]
+
+
 def test_a_file_that_became_a_pipe_or_grew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livecc.sources.folder_video.MAX_CAPTION_FILE_BYTES", 1000)
     write(tmp_path / "in" / "a.json3", CAPTIONS)
@@ -184,12 +201,84 @@ def test_pickles_that_are_no_plain_values(tmp_path: Path, data: bytes, reason: s
     assert len(left) == 1
 
 
+def repeated(references: int) -> bytes:
+    """A pickle of one text of a megabyte, and references to it."""
+    text = b"X" + struct.pack("<I", 2**20) + b"w " * 2**19 + b"q\x01"
+    times = b"](" + b"K\x00" * (references + 1) + b"e"
+    texts = b"](" + text + b"h\x01" * references + b"e"
+    key = {name: b"X" + struct.pack("<I", len(name)) + name for name in (b"text", b"start", b"end")}
+    value = b"}(" + key[b"text"] + texts + key[b"start"] + times + key[b"end"] + times + b"u"
+    return b"\x80\x02}(X\x01\x00\x00\x00a" + value + b"u."
+
+
+@pytest.mark.parametrize(
+    ("references", "reason"),
+    [(100, "longer than 8,000,000 characters"), (100_000, "unpack to more than 200 times")],
+)
+def test_a_text_that_a_pickle_repeats(tmp_path: Path, references: int, reason: str) -> None:
+    path = write(tmp_path / "asr.pkl", repeated(references))
+    tracemalloc.start()
+    try:
+        lines, left = made(tmp_path, part("vidchapters", path))
+        assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    finally:
+        tracemalloc.stop()
+    [told] = [*(line["problem"] for line in lines), *(row["reason"] for row in left)]
+    assert reason in told
+
+
 def test_a_pickle_that_refers_to_itself(tmp_path: Path) -> None:
     path = write(tmp_path / "asr.pkl", laughing())
-    (line,), _ = made(tmp_path, part("vidchapters", path))
-    assert line["subtitles"] == []
+    lines, (row,) = made(tmp_path, part("vidchapters", path))
+    assert not lines
+    assert "unpack to more than 200 times" in row["reason"]
     value: dict[str, object] = {}
     value["a"] = value
     path = write(tmp_path / "asr.pkl", pickle.dumps(value))
     lines, left = made(tmp_path, part("vidchapters", path))
     assert len(lines) + len(left) == 1
+
+
+def list_of(values: pyarrow.Array) -> pyarrow.Array:
+    """One row that holds all values."""
+    return pyarrow.ListArray.from_arrays(pyarrow.array([0, len(values)], pyarrow.int32()), values)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (5 * 10**6, "the row is larger than 32 MiB"),
+        (6 * 10**6, "unpack to more than 200 times"),
+    ],
+)
+def test_rows_of_a_table_that_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: int, reason: str
+) -> None:
+    """A few kilobytes on the disk."""
+    row = list_of(pyarrow.array(np.zeros(values)))
+    columns = {"id": ["abc"], "start": row, "end": row, "text": [["word"]]}
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(columns), path, compression="zstd")
+    assert path.stat().st_size < 2**20
+    # Of a gibibyte, which unpacks for free, a test takes too long.
+    monkeypatch.setattr("livecc.sources.rows.most_unpacked", lambda _: 45_000_000)
+    before = pyarrow.total_allocated_bytes()
+    names = {"start": "start", "end": "end", "text": "text"}
+    lines, (left,) = made(tmp_path, part("table", path, columns=names))
+    assert not lines
+    assert reason in left["reason"]
+    assert pyarrow.total_allocated_bytes() - before < 2**20
+
+
+def test_a_table_of_others_is_not_to_be_removed(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.parquet", b"PAR1 not really")
+    _, (left,) = made(tmp_path, part("table", path))
+    assert "cannot be read as a Parquet table" in left["reason"]
+    assert "remove" not in left["reason"]
+
+
+def test_a_dump_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lines.jsonl")
+    for path in (tmp_path / "lines.jsonl", Path("/dev/zero")):
+        with pytest.raises(LiveccError, match="no regular file"):
+            made(tmp_path, part("jsonl", path))

@@ -88,3 +88,27 @@ def graded_clips(count: int, precision: float, seed: int = 0) -> Clips:
     badness *= (1 - precision) / badness[kept].mean()
     chance = np.where(kept, 1 - badness, np.clip(0.4 + depth, 0.02, 0.4))
     return Clips(clips.population, rng.random(count) < np.clip(chance, 0, 1))
+
+
+def uneven_clips(count: int, precision: float, seed: int) -> Clips:
+    """Clips as no estimate was made with: three rules, of correlated, skewed and rounded scores.
+
+    Most clips are dropped; which of them are good hangs on something that no score measures, and on
+    one score only at its lower end. Of those kept, `precision` are good, about.
+    """
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(0, 1, count)
+    scores = {
+        "loss": np.exp(1.1 + 0.4 * rng.normal(0, 1, count) - 0.2 * hidden),
+        # Many clips have the score of the bound itself.
+        "head": np.round(rng.beta(0.4, 2, count), 1),
+        "speed": rng.gamma(6, 0.4, count) + 0.2 * hidden,
+    }
+    bounds = {"loss": (2.2, 5.0), "head": (None, 0.1), "speed": (1.5, 3.5)}
+    clips = clips_with_scores(scores, bounds, np.zeros(count, bool))
+    kept = clips.population.kept
+    quality = 1.5 * hidden + np.minimum(scores["loss"] - 2.6, 0) * 3
+    # The level at which so many of the kept clips are good.
+    level = -np.quantile(quality[kept] + rng.logistic(0, 1, kept.sum()), 1 - precision)
+    chance = 1 / (1 + np.exp(-(quality + level)))
+    return Clips(clips.population, rng.random(count) < chance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pyarrow
@@ -87,6 +88,7 @@ def test_nothing_published_has_a_folder(some: Path) -> None:
         (b"a b\n", "line 1: not one id"),
         (b"ok\nid,title\nx y\n", "line 3: not one id"),
         (b"\xff\xfe", "it is not UTF-8"),
+        (b"ok\n#" + b"x" * 10**6, "line 2: is too long"),
     ],
 )
 def test_what_is_no_list_is_said(tmp_path: Path, text: bytes, problem: str) -> None:
@@ -97,6 +99,19 @@ def test_what_is_no_list_is_said(tmp_path: Path, text: bytes, problem: str) -> N
     assert problem in told
     with pytest.raises(LiveccError):
         read_list(str(tmp_path / "gone.txt"))
+
+
+def test_a_list_without_an_end_is_not_read(tmp_path: Path) -> None:
+    for endless in (Path("/dev/zero"), tmp_path / "pipe"):
+        if not endless.exists():
+            os.mkfifo(endless)
+        (told,) = list_problems("exclude", [str(endless)])
+        assert "no regular file" in told
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_bytes(b"\xef\xbb\xbf# Not these.\na\n")
+    assert read_list(str(tmp_path / "ids.txt")).ids == {"a"}
 
 
 def test_the_evaluation_videos_ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

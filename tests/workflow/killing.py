@@ -6,15 +6,18 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.workflow.running import Project
+from tests.workflow.warm import warm_python
 
 #: Nothing takes so long, however busy the machine is.
 SECONDS = 600
+WARM_DRIVER = Path(__file__).with_name("warm_driver.py")
 #: Folders and files below a track's results that tell of times and of what was in the cache.
 _TIMES = ("stats",)
 
@@ -28,13 +31,21 @@ class Process:
 
 
 class StartedRun:
-    """Snakemake in a session of its own, so that its jobs can be told from all other processes."""
+    """Snakemake in a session of its own, so that its jobs can be told from all other processes.
+
+    Where the project is warm, the jobs' processes in it are launchers of forks: a signal to one
+    reaches its fork, and with its end the fork ends.
+    """
 
     def __init__(self, project: Project, *flags: str, environment: dict[str, str]) -> None:
+        self.folder = project.folder
         self.log = project.folder / "snakemake.log"
+        command = project.command(*flags)
+        if project.warm:
+            command[:3] = [sys.executable, str(WARM_DRIVER), warm_python()]
         with self.log.open("wb") as stream:
             self.driver = subprocess.Popen(
-                project.command(*flags),
+                command,
                 cwd=project.folder,
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
@@ -78,8 +89,8 @@ class StartedRun:
         self.driver.wait(SECONDS)
 
     def wait_for_jobs(self, seconds: float = SECONDS) -> None:
-        """Wait until nothing of the run lives."""
-        assert wait_until(lambda: not _session(self.pid), seconds), self.processes()
+        """Wait until nothing of the run, or of another in its folder, lives."""
+        assert wait_until(lambda: not _working_in(self.folder), seconds), self.processes()
 
 
 def heed_interrupts() -> None:
@@ -140,6 +151,19 @@ def _session(leader: int) -> list[int]:
     return found
 
 
+def _working_in(folder: Path) -> list[int]:
+    """Ids of the living processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdecimal() and entry.joinpath("cwd").readlink() == folder:
+                found.append(int(entry.name))
+        except OSError:
+            # It has ended.
+            continue
+    return found
+
+
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the name: state, parent, group, session, ..."""
     try:
@@ -153,5 +177,6 @@ def _stage(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
     except OSError:
         return ""
-    scripts = [Path(word) for word in words[:3] if word.endswith(".py")]
+    # After the interpreter, its options and the launcher, where there is one.
+    scripts = [Path(word) for word in words[:4] if word.endswith(".py")]
     return scripts[0].stem if scripts and scripts[0].parent.name == "scripts" else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ def test_a_run_ends_with_its_page(tmp_path: Path) -> None:
     (track,) = recorded_run(project.results()).tracks
     assert track.selections.keys() == {"default"}
     assert project.run().jobs() == {}
+    # Snakemake's own report carries the page as it is.
+    told = project.run("--report", "run.zip")
+    assert told.status == 0, told.output[-3000:]
+    with zipfile.ZipFile(project.folder / "run.zip") as archive:
+        (carried,) = (name for name in archive.namelist() if "/data/raw/" in name)
+        assert archive.read(carried) == page.encode()
     # What only sets the pace of jobs makes no new page, a threshold does.
     project.config["resources"] = {
         "clip_captions": {"gpu": 0, "mem_mb": 900, "runtime": 9, "threads": 1}

@@ -88,6 +88,8 @@ def test_orphan_does_not_write_over_the_next_runs_results(project: Project) -> N
     """Snakemake alone is killed, and started again with another prompt before its job is done."""
     project.config["tracks"].pop("sft")
     project.config["score_talking_head"] = {"enabled": False}
+    # The process that hangs is the job itself.
+    project.warm = False
     run = StartedRun(project, environment={})
     assert wait_until(lambda: "score_lm_loss" in run.stages(), SECONDS)
     (orphan,) = (job.pid for job in run.processes() if job.stage == "score_lm_loss")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.killing import wait_until
 from tests.workflow.warm import warm_python
 
 pytestmark = pytest.mark.workflow
@@ -50,3 +51,30 @@ def test_a_fork_is_as_the_process_itself(tmp_path: Path) -> None:
         assert str(tmp_path / "livecc") in warm.stdout
         assert warm.stderr.splitlines()[:1] == cold.stderr.splitlines()[:1] == ["an error"]
         assert warm.stderr.splitlines()[-1] == cold.stderr.splitlines()[-1]
+
+
+def test_what_a_fork_has_started_ends_with_its_launcher(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import subprocess, time, observed\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        "print(observed.words, child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['observed'] = sys\nsys.words = sys.orig_argv[1:]\n"
+    )
+    launcher = subprocess.Popen(
+        [warm_python(), str(script), "a"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert launcher.stdout is not None
+    words, child = launcher.stdout.readline().rsplit(None, 1)
+    assert words == str([str(script), "a"])
+    assert Path("/proc", child).exists()
+    launcher.kill()
+    assert launcher.wait() == -signal.SIGKILL
+    # Whoever adopts it has not asked for its status yet.
+    assert wait_until(lambda: not Path("/proc", child, "cwd").exists(), 30)

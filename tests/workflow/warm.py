@@ -5,8 +5,9 @@ language model 7 s, and langid unpacks its model for 4 s, in each process anew. 
 import the packages of others once, and each process is a fork of one of them. This project's own
 code is never imported before the fork: each process finds it on its own path, as always.
 
-Processes that are watched, killed or compared bit for bit are started cold
-(tests.workflow.killing, `Project.warm`).
+A fork runs the `sitecustomize.py` of its PYTHONPATH, as an interpreter that starts, and is the
+leader of a session: when its launcher is killed, so is all that it has started. Processes that are
+compared bit for bit are started cold (`Project.warm`).
 """
 
 from __future__ import annotations
@@ -28,10 +29,8 @@ _LAUNCHER = """#!{python} -IS
 import json, os, signal, socket, sys
 
 words = sys.argv[1:]
-paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 kind = "snakemake" if words[:2] == ["-m", "snakemake"] else "jobs"
-odd = kind == "jobs" and not (words and words[0].endswith(".py"))
-if odd or any(os.path.exists(os.path.join(path, "sitecustomize.py")) for path in paths if path):
+if kind == "jobs" and not (words and words[0].endswith(".py")):
     os.execv({python!r}, [{python!r}, *words])
 server = socket.socket(socket.AF_UNIX)
 server.connect(os.path.join({folder!r}, kind))
@@ -42,7 +41,7 @@ server.sendall(data)
 answers = server.makefile()
 pid = int(answers.readline())
 for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda number, frame: os.kill(pid, number))
+    signal.signal(number, lambda number, frame: os.killpg(pid, number))
 status = int(answers.readline() or -signal.SIGKILL)
 if status < 0:
     if -status != signal.SIGKILL:

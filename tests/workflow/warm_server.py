@@ -82,6 +82,8 @@ def serve(listening: socket.socket) -> dict[str, Any]:
                     request, files = receive(connection)
                     pid = os.fork()
                     if pid == 0:
+                        # Of its own, so that what it starts can be killed with it.
+                        os.setsid()
                         waiting.close()
                         for one in (listening, connection, *(c for c, _ in connections.values())):
                             one.close()
@@ -108,7 +110,15 @@ def serve(listening: socket.socket) -> dict[str, Any]:
                 elif key.data is not None:
                     # Nothing is sent after a request, so the launcher was killed.
                     waiting.unregister(key.fileobj)
-                    os.kill(key.data, signal.SIGKILL)
+                    kill_group(key.data)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a fork and what it has started; it may not be the leader of a group yet."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(pid, signal.SIGKILL)
 
 
 def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
@@ -131,6 +141,8 @@ def run(request: dict[str, Any], launcher: str) -> NoReturn:
     path = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [place, *filter(None, path), *USUAL_PATH]
     importlib.invalidate_caches()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    customize(path, words)
     if words[0] == "-m":
         # Its jobs are forks, too.
         sys.executable = launcher
@@ -140,6 +152,14 @@ def run(request: dict[str, Any], launcher: str) -> NoReturn:
         sys.argv = list(words)
         runpy.run_path(words[0], run_name="__main__")
     sys.exit()
+
+
+def customize(path: list[str], words: list[str]) -> None:
+    """Import `sitecustomize` from the folders of PYTHONPATH, as an interpreter that starts."""
+    sys.orig_argv = [sys.executable, *words]
+    if any(Path(folder, "sitecustomize.py").exists() for folder in path if folder):
+        sys.modules.pop("sitecustomize", None)
+        importlib.import_module("sitecustomize")
 
 
 if __name__ == "__main__":

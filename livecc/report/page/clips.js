@@ -267,6 +267,7 @@
       }
       const act = {
         j: () => move(1), k: () => move(-1), g: () => judge("good"), b: () => judge("bad"),
+        f: () => livecc.player.toggleFaces(),
         "/": () => document.getElementById("search").focus(),
         Enter: () => { if (target.classList.contains("card")) open(at); else return false; },
       }[event.key];

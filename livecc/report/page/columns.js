@@ -9,15 +9,15 @@
     return bytes;
   }
 
-  async function inflated(base64) {
-    const stream = new Blob([bytesOf(base64)]).stream();
+  async function inflate(bytes) {
+    const stream = new Blob([bytes]).stream();
     const plain = stream.pipeThrough(new DecompressionStream("deflate"));
     return new Uint8Array(await new Response(plain).arrayBuffer());
   }
 
   /** A column of `count` numbers: Float64Array, NaN where missing. */
   async function numbers(packed, count) {
-    const planes = await inflated(packed.data);
+    const planes = await inflate(bytesOf(packed.data));
     const values = new Float64Array(count);
     if (packed.form === "float64") {
       const bytes = new Uint8Array(values.buffer);
@@ -42,7 +42,7 @@
 
   /** A column of `count` booleans: Uint8Array of 0 and 1. */
   async function mask(packed, count) {
-    const bytes = await inflated(packed.data);
+    const bytes = await inflate(bytesOf(packed.data));
     const bits = new Uint8Array(count);
     for (let n = 0; n < count; n++) bits[n] = (bytes[n >> 3] >> (7 - (n & 7))) & 1;
     return bits;
@@ -83,5 +83,5 @@
     };
   }
 
-  livecc.columns = { bytesOf, track };
+  livecc.columns = { bytesOf, inflate, track };
 })((globalThis.livecc = globalThis.livecc || {}));

@@ -2,7 +2,7 @@
 (function (livecc) {
   "use strict";
 
-  const { el, count, length, percent, plain, score, signed, shown } = livecc.numbers;
+  const { el, count, length, nouns, percent, plain, score, signed, shown } = livecc.numbers;
   const state = livecc.state;
   let panels = [];
 
@@ -246,7 +246,7 @@
       signed(Math.round(sums.seconds - baseSums.seconds), (n) => length(n * scale)));
     put("videos", near + count(sums.videos * scale), signed(Math.round((sums.videos - baseSums.videos) * scale)));
     document.getElementById("live-of").textContent =
-      `of ${count(track.total)} clips (${percent(sums.clips / sums.all)}), ${length(sums.allSeconds * scale)}`;
+      `of ${nouns(track.total, "clip")} (${percent(sums.clips / sums.all)}), ${length(sums.allSeconds * scale)}`;
     let enters = 0, leaves = 0, waits = 0;
     for (let k = 0; k < track.clips; k++) {
       const now = state.decided.droppedBy[k] < 0, before = state.baseDecided.droppedBy[k] < 0;

@@ -2,7 +2,7 @@
 (function (livecc) {
   "use strict";
 
-  const { el, count, length, percent, signed } = livecc.numbers;
+  const { el, count, length, nouns, percent, signed } = livecc.numbers;
 
   /** Totals of a selection as configured, kept for the track. */
   function sumsOf(track, name) {
@@ -50,14 +50,14 @@
     const told = [];
     const input = track.input;
     if (input) {
-      told.push(`${count(input.lines)} lines`, `${count(input.videos)} usable videos`);
+      told.push(nouns(input.lines, "line"), nouns(input.videos, "usable video"));
     }
-    told.push(`${count(track.total)} clips`);
+    told.push(nouns(track.total, "clip"));
     about.textContent = `${told.join(" → ")}. `
       + (scale > 1
         ? `The page holds an even sample of ${count(track.clips)} of them; counts are scaled up. ` : "")
       + (track.missing_shards.length
-        ? `${count(track.missing_shards.length)} shards are not scored yet and left out.` : "");
+        ? `${nouns(track.missing_shards.length, "shard")} not scored yet and left out.` : "");
     const table = document.getElementById("funnel-table");
     const head = el("tr", {}, el("th", { scope: "col" }, "step"),
       names.map((name) => el("th", { scope: "col" }, name)));
@@ -74,6 +74,7 @@
     const left = Object.fromEntries(names.map((name) => [name, {
       clips: track.clips, seconds: sumsOf(track, name).allSeconds,
     }]));
+    if (input) inputRows(row, input);
     row("clips", "cut from captions or transcripts", (name) => cell(name,
       bar(track.clips, 0, 0, track.clips, null),
       [`${whole(track.clips)} · ${long(left[name].seconds)}`, ""],
@@ -114,11 +115,36 @@
       return cell(name, bar(sums.clips, 0, 0, track.clips, null),
         [`${whole(sums.clips)} · ${long(sums.seconds)}`,
           [`${percent(track.clips ? sums.clips / track.clips : NaN)} of all`,
-            samples === undefined ? "" : `${count(samples)} samples written`].filter(Boolean).join(" · ")],
+            samples === undefined ? "" : `${nouns(samples, "sample")} written`].filter(Boolean).join(" · ")],
         choose(name, "kept"), isNow(name) && seen("kept"));
     });
+    // Of a sample of the clips it is not known how many videos have none that is kept.
+    if (scale === 1 && track.clips) {
+      const videos = Math.max(input ? input.videos : 0, track.videos[track.clips - 1] + 1);
+      row("kept videos", "with a kept clip", (name) => {
+        const kept = sumsOf(track, name).videos;
+        return cell(name, bar(kept, 0, 0, videos, null),
+          [nouns(kept, "video"), `${percent(kept / videos)} of ${count(videos)}`],
+          choose(name, "kept"), false);
+      });
+    }
     table.replaceChildren(el("thead", {}, head), el("tbody", {}, rows));
     document.getElementById("funnel-ghost").hidden = !Object.keys(track.paper).length;
+  }
+
+  /** Lines and videos: the same for all selections, which begin with clips. */
+  function inputRows(row, input) {
+    const { lines, videos } = input;
+    const toProblems = () => document.getElementById("problems").scrollIntoView();
+    const lost = [];
+    if (input.failed_videos) lost.push(`−${count(input.failed_videos)} unusable`);
+    if (input.dropped_videos) lost.push(`−${count(input.dropped_videos)} not wanted`);
+    row("lines", "of the input", (name) => cell(name, bar(lines, 0, 0, lines, null),
+      [nouns(lines, "line"), ""], toProblems, false));
+    row("videos", "of which clips can be cut", (name) => cell(name,
+      bar(videos, Math.max(0, lines - videos), 0, lines, null),
+      [nouns(videos, "video"), [...lost, lines ? `${percent(videos / lines)} stay` : ""].filter(Boolean).join(" · ")],
+      toProblems, false));
   }
 
   function begin() {

@@ -8,6 +8,8 @@
   }
 
   const played = new Map();
+  /** Frames a second of a copy. */
+  const COPY_RATE = 8;
 
   /** What a page without a server has. */
   const carried = {
@@ -24,7 +26,10 @@
       const text = card.strip ? held(`strip-${number}-${card.n}`) : null;
       return text ? `data:image/webp;base64,${text}` : null;
     },
-    /** {address, offset}: a time t of the trainer's clock is t + offset in the file. */
+    /**
+     * {address, offset, rate}: a time t of the trainer's clock is t + offset in the file; a copy
+     * shows `rate` frames a second.
+     */
     film(number, card) {
       if (card.link) return { address: card.link, offset: card.offset };
       const name = `proxy-${number}-${card.n}`;
@@ -34,7 +39,12 @@
         const blob = new Blob([livecc.columns.bytesOf(text)], { type: "video/mp4" });
         played.set(name, URL.createObjectURL(blob));
       }
-      return { address: played.get(name), offset: -card.video_start };
+      return { address: played.get(name), offset: -card.video_start, rate: COPY_RATE };
+    },
+    /** The boxes of a clip's faces (faces.js); null if there are none. */
+    async faces(number, card) {
+      const text = card.boxes ? held(`boxes-${number}-${card.n}`) : null;
+      return text ? livecc.faces.unpack(livecc.columns.bytesOf(text)) : null;
     },
   };
 
@@ -63,8 +73,14 @@
     strip: (number, card) => (card.strip ? `strip/${number}/${card.n}` : null),
     film: (number, card) => card.plays
       ? { address: `video/${number}/${card.n}`, offset: card.offset,
-          copy: { address: `proxy/${number}/${card.n}`, offset: -card.video_start } }
+          copy: { address: `proxy/${number}/${card.n}`, offset: -card.video_start, rate: COPY_RATE } }
       : null,
+    async faces(number, card) {
+      if (!card.boxes) return null;
+      const answer = await fetch(`boxes/${number}/${card.n}`);
+      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+      return livecc.faces.unpack(await answer.arrayBuffer());
+    },
   };
 
   livecc.media = { carried, server, source: carried };

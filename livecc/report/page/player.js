@@ -8,8 +8,12 @@
   const player = { shown: null };
   let film = null;
   let offset = 0;
+  let rate = null;
   let running = null;
   let words = [];
+  // Boxes of faces: whether they are shown, and those of the clip.
+  let showsFaces = true;
+  let faces = null;
 
   const node = (name) => document.getElementById(`player-${name}`);
 
@@ -43,6 +47,7 @@
     fillVerdicts(card);
     fillTicks(card);
     fillVideo(card);
+    fillFaces(card);
     drawJudges();
     if (!dialog.open) dialog.showModal();
     tick();
@@ -57,6 +62,7 @@
     if (!film) { video.removeAttribute("src"); return; }
     const use = (one) => {
       offset = one.offset;
+      rate = one.rate || null;
       video.src = one.address;
       video.currentTime = Math.max(0, card.video_start + offset);
       video.play().catch(() => { /* a browser may ask for a click */ });
@@ -99,6 +105,7 @@
       marks[n].className = film && n === frame ? "now" : n < frame ? "taken" : "";
     }
     node("time").textContent = film ? `${clock(time)} · frame ${Math.max(0, Math.min(frame + 1, marks.length))} of ${marks.length}` : "";
+    drawFaces(time);
     // Behind the end of the clip the file of `livecc browse` goes on.
     if (film && time > card.video_end + 0.1 && !node("video").paused) node("video").pause();
     running = film ? requestAnimationFrame(tick) : null;
@@ -115,6 +122,77 @@
     running = null;
     node("video").pause();
     film = null;
+  }
+
+  // --- faces -------------------------------------------------------------------------------------------
+
+  async function fillFaces(card) {
+    faces = null;
+    drawFaces(0);
+    node("faces").hidden = true;
+    if (!film || !card.boxes) {
+      // Why a page that should have boxes has none.
+      if (film && state.track.no_boxes) sayNoFaces(state.track.no_boxes);
+      return;
+    }
+    if (livecc.media.source.served) sayNoFaces("looking for faces …");
+    let found;
+    try {
+      found = await livecc.media.source.faces(state.number, card);
+    } catch (error) {
+      found = { reason: error.message };
+    }
+    if (player.shown !== card || !found) return;
+    if (found.reason) { sayNoFaces(`no boxes of faces: ${found.reason}`); return; }
+    faces = found;
+    node("faces").hidden = false;
+    for (const part of ["show", "legend"]) node(`faces-${part}`).hidden = false;
+    const spans = faces.windows.map(([first, points]) => {
+      const [from, to] = [first, first + points].map((point) => faces.start + point / faces.rate);
+      return el("button", {
+        type: "button", className: "span", title: "go there",
+        on: { click: () => { node("video").currentTime = from + offset; } },
+      }, `${clock(from)}–${clock(to)}`);
+    });
+    node("faces-where").replaceChildren("looked at ", ...spans.flatMap((one, n) => n ? [" ", one] : [one]));
+    drawToggle();
+    drawFaces(now());
+  }
+
+  function sayNoFaces(text) {
+    node("faces").hidden = false;
+    for (const part of ["show", "legend"]) node(`faces-${part}`).hidden = true;
+    node("faces-now").textContent = "";
+    node("faces-where").replaceChildren(shown(text));
+  }
+
+  function drawFaces(time) {
+    const some = faces && showsFaces ? livecc.faces.at(faces, shownAt(time)) : [];
+    livecc.faces.draw(node("boxes"), node("video"), some);
+    if (faces) {
+      const told = livecc.faces.says(faces, shownAt(time));
+      if (node("faces-now").textContent !== told) node("faces-now").textContent = told;
+    }
+  }
+
+  /** The time of the frame that is seen: a copy has fewer of them. */
+  function shownAt(time) {
+    const { video_start: begin } = player.shown || { video_start: 0 };
+    return rate ? begin + Math.floor((time - begin) * rate + 1e-3) / rate : time;
+  }
+
+  function drawToggle() {
+    node("faces-show").setAttribute("aria-pressed", String(showsFaces));
+    node("faces-legend").classList.toggle("off", !showsFaces);
+  }
+
+  /** Show boxes, or hide them; nothing if the clip has none. */
+  function toggleFaces() {
+    if (!player.shown || !faces) return false;
+    showsFaces = !showsFaces;
+    drawToggle();
+    drawFaces(now());
+    return true;
   }
 
   // --- the rules --------------------------------------------------------------------------------------
@@ -168,6 +246,7 @@
     dialog.addEventListener("close", () => { stop(); player.shown = null; });
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
     node("close").addEventListener("click", () => dialog.close());
+    node("faces-show").addEventListener("click", toggleFaces);
     node("next").addEventListener("click", () => livecc.clips.move(1));
     node("before").addEventListener("click", () => livecc.clips.move(-1));
     for (const name of ["good", "bad"]) {
@@ -181,6 +260,6 @@
     });
   }
 
-  Object.assign(player, { begin, show });
+  Object.assign(player, { begin, show, toggleFaces });
   livecc.player = player;
 })((globalThis.livecc = globalThis.livecc || {}));

@@ -34,7 +34,9 @@ def read_video(entry: Mapping[str, Any], folders: Sequence[Path], part: YtDlp, m
         raise NoVideoError("the info file of a playlist, not of a video")
     if info.get("id") != entry["id"]:
         # It was replaced since it was listed, or has no id that can be used.
-        reason = f"{entry['info']}: its id is not {entry['id']!r}, or cannot be used; list it again"
+        reason = (
+            f"{entry['info']}: it has no usable id, or was replaced since it was listed; run again"
+        )
         return Video(entry["id"], entry["video"], problem=reason)
     return video_with_captions(entry, folders, part, mode, info, facts_of(info))
 

@@ -10,25 +10,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from livecc.errors import LiveccError
-from livecc.faces.weights import DETECTOR_MODELS
-from livecc.files.atomic import atomic_path, read_json
-from livecc.files.lines import shard_name
-from livecc.files.parquet import read_rows
+from livecc.files.atomic import atomic_path
 from livecc.formats.layout import Layout
-from livecc.inference.device import prepare_torch, resolve_device
-from livecc.models.fetch import read_receipt
-from livecc.scores.tables import transcripts_with_clips
-from livecc.stages.score_active_speaker.declaration import LIGHT_ASD, STAGE
+from livecc.stages.score_active_speaker.again import SecondLook, requests_of
 from livecc.stages.score_active_speaker.mfcc import RATE
 from livecc.stages.score_active_speaker.reading import SIZE
-from livecc.stages.score_active_speaker.scorer import (
-    ActiveSpeakerScorer,
-    Request,
-    Result,
-    speaking_frames,
-)
-from livecc.stages.score_active_speaker.shard import request_of
-from livecc.stages.score_active_speaker.speaker import Speaker
+from livecc.stages.score_active_speaker.scorer import Request, Result, speaking_frames
 from livecc.stages.score_active_speaker.windows import GRID_RATE
 
 if TYPE_CHECKING:
@@ -71,57 +58,35 @@ def draw_clips(
     nothing in it is changed. The clips are scored again. Raises LiveccError for an unknown clip id,
     a video that must not be opened, and missing weights.
     """
-    found = _find(results, videos, clips)
-    unknown = [clip for clip in clips if not any(clip in shard for shard in found.values())]
+    layout = Layout(str(results))
+    found = _find(layout, videos, clips)
+    known = {request.id for requests in found.values() for request in requests}
+    unknown = [clip for clip in clips if clip not in known]
     if unknown:
         raise LiveccError(
             f"{results / TRACK / 'clips'}: no clip {unknown[0]!r}; ids look like talk.mp4#0-120, "
             "see the column `clip` of the tables there"
         )
-    resolved = resolve_device(device)
-    prepare_torch(resolved, threads)
-    layout = Layout(str(results))
-    speaker = Speaker.load(read_receipt(Path(layout.receipt(LIGHT_ASD)))[0], resolved, threads)
+    written: dict[str, Path] = {}
+
+    def watch(request: Request, windows: list[Window], logits: list[list[np.ndarray]]) -> None:
+        path = folder / f"{quote(request.id, safe=' #')}.mp4"
+        write_video(path, request, windows, logits)
+        written[request.id] = path
+
+    look = SecondLook(layout, TRACK, watch, device=device, threads=threads)
     folder.mkdir(parents=True, exist_ok=True)
-    for shard, requests in found.items():
-        details = read_json(Path(layout.shard(TRACK, shard).stats(STAGE.name)))["details"]
-        detector = details["detector"]
-        weights, _ = read_receipt(Path(layout.receipt(DETECTOR_MODELS[detector])))
-        written: dict[str, Path] = {}
-
-        def watch(
-            request: Request,
-            windows: list[Window],
-            logits: list[list[np.ndarray]],
-            written: dict[str, Path] = written,
-        ) -> None:
-            path = folder / f"{quote(request.id, safe=' #')}.mp4"
-            write_video(path, request, windows, logits)
-            written[request.id] = path
-
-        scorer = ActiveSpeakerScorer(
-            (detector, weights), speaker, mode=details["mode"], workers=threads, watch=watch
-        )
-        for some in scorer.score(requests.values()):
-            for result in some:
-                yield Drawn(result, written.get(result.id))
+    for result in look.score(found):
+        yield Drawn(result, written.get(result.id))
 
 
-def _find(
-    results: Path, videos: VideoFolder, clips: Sequence[str]
-) -> dict[str, dict[str, Request]]:
-    """Shard -> id -> request of the clips."""
-    wanted = set(clips)
+def _find(layout: Layout, videos: VideoFolder, clips: Sequence[str]) -> dict[str, list[Request]]:
+    """Shard -> requests of the clips."""
     found = {}
-    for table in sorted(results.glob(Layout(".").shard(TRACK, "*").clips)):
-        rows = [row for row in read_rows(table) if row["clip"] in wanted and row["status"] == "ok"]
-        if rows:
-            transcripts = Path(Layout(str(results)).shard(TRACK, table.stem).transcripts)
-            found[shard_name(transcripts)] = {
-                clip.id: request_of(transcript, clip, videos.file(transcript.video))
-                for transcript, group in transcripts_with_clips(transcripts, iter(rows))
-                for clip in group
-            }
+    for table in sorted(Path(layout.results).glob(Layout(".").shard(TRACK, "*").clips)):
+        requests = requests_of(layout, TRACK, table.stem, set(clips), videos)
+        if requests:
+            found[table.stem] = requests
     return found
 
 

@@ -65,8 +65,9 @@ class Result:
         return self.frames / GRID_RATE
 
 
-#: Called for each clip that is not silent, with the request, the windows with their frames and
-#: audio, and the logits of every frame for each window and track.
+#: Called for each clip that is not silent, with the request, the windows (with their frames and
+#: audio, unless the scorer is made without), and the logits of every frame for each window and
+#: track.
 Watcher = Callable[[Request, "list[Window]", "list[list[np.ndarray]]"], None]
 
 
@@ -76,9 +77,10 @@ class ActiveSpeakerScorer:
     Raises LiveccError when the detector cannot be loaded.
 
     `detector` is the name of a face detector and the folder of its weights. `workers` processes
-    read; a reading that takes longer than `timeout_seconds` fails. `seconds` holds the time of each
-    part: `sound`, `decoding` and `detection` in the workers, `crops` and `network` in this process,
-    and `waiting` for the workers.
+    read; a reading that takes longer than `timeout_seconds` fails. `with_frames`: whether `watch`
+    gets frames and audio, 21 MB for each window. `seconds` holds the time of each part: `sound`,
+    `decoding` and `detection` in the workers, `crops` and `network` in this process, and `waiting`
+    for the workers.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class ActiveSpeakerScorer:
         timeout_seconds: float = 300.0,
         workers: int = 1,
         watch: Watcher | None = None,
+        with_frames: bool = True,
     ) -> None:
         # Report a problem with the detector once here, not for every video.
         load_detector(*detector, threads=1)
@@ -99,6 +102,7 @@ class ActiveSpeakerScorer:
         self.timeout_seconds = timeout_seconds
         self.workers = workers
         self.watch = watch
+        self.keep = watch is not None and with_frames
         parts = ("sound", "decoding", "detection", "crops", "network", "waiting")
         self.seconds = dict.fromkeys(parts, 0.0)
 
@@ -109,7 +113,7 @@ class ActiveSpeakerScorer:
         video. A problem with a video raises nothing.
         """
         # Windows kept for the observer are large.
-        together = WINDOWS_TOGETHER if self.watch is None else 1
+        together = 1 if self.keep else WINDOWS_TOGETHER
         reading = work_ahead(
             read,
             ((tuple(group), self._task(group)) for group in _groups(requests, together)),
@@ -136,7 +140,7 @@ class ActiveSpeakerScorer:
 
     def _task(self, group: list[Request]) -> Task:
         spans = tuple((request.start, request.end) for request in group)
-        return Task(group[0].path, spans, self.mode, self.detector, keep=self.watch is not None)
+        return Task(group[0].path, spans, self.mode, self.detector, self.keep)
 
     def _result(self, request: Request, sight: Sight | Unseen) -> Result:
         if isinstance(sight, Unseen):
