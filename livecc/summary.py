@@ -14,6 +14,7 @@ from livecc.files.atomic import read_json
 from livecc.files.parquet import read_rows
 from livecc.formats.layout import Layout, ShardFiles
 from livecc.formats.samples import read_offsets
+from livecc.formats.shard_list import read_shard_list
 from livecc.formats.splits import TRAIN
 from livecc.selecting.decisions import NO_CLIP
 from livecc.selecting.nothing_kept import explain
@@ -57,7 +58,7 @@ def summarize(layout: Layout, told: Mapping[str, Any], catalogue: Catalogue) -> 
             layout.shard(track, name)
             for track, parts in told.items()
             if stage.name in parts["stages"]
-            for name in _shards(layout, track)
+            for name in read_shard_list(layout, track)
         ]
         first = next((track for track in told if stage.name in told[track]["stages"]), None)
         if first is not None:
@@ -75,7 +76,7 @@ def _track_summary(
     splits: Sequence[str],
     catalogue: Catalogue,
 ) -> dict[str, Any]:
-    shards = [layout.shard(track, name) for name in _shards(layout, track)]
+    shards = [layout.shard(track, name) for name in read_shard_list(layout, track)]
     by_stage = {
         stage: [read_json(Path(shard.stats(stage))) for shard in shards]
         for stage in (*clip_stages, *score_stages)
@@ -122,10 +123,6 @@ def _sources(layout: Layout, names: Iterable[str]) -> dict[str, Any]:
             "left_out": left,
         }
     return found
-
-
-def _shards(layout: Layout, track: str) -> list[str]:
-    return Path(layout.shard_list(track)).read_text(encoding="utf-8").splitlines()
 
 
 def _total(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from livecc.declaration import CLIP_COLUMNS, TableStage, rule_columns_of
 from livecc.files.atomic import read_json
 from livecc.formats.layout import Layout, ShardFiles
+from livecc.formats.shard_list import read_shard_list
 from livecc.formats.splits import Split
 from livecc.stages.catalogue import Catalogue
 
@@ -69,7 +70,7 @@ class Release:
 
     @cached_property
     def shards(self) -> list[ShardFiles]:
-        names = Path(self.layout.shard_list(self.track)).read_text(encoding="utf-8").splitlines()
+        names = read_shard_list(self.layout, self.track)
         return [self.layout.shard(self.track, name) for name in names]
 
     @property

@@ -16,6 +16,7 @@ from livecc.declaration import TableStage
 from livecc.errors import LiveccError
 from livecc.files.atomic import read_json
 from livecc.formats.layout import Layout
+from livecc.formats.shard_list import read_shard_list
 from livecc.formats.video_paths import VideoFolder
 from livecc.stages.catalogue import Catalogue, catalogue_for
 
@@ -51,13 +52,7 @@ class ReportedRun:
 
     def shards(self, track: ReportedTrack) -> list[str]:
         """The names of a track's shards. Raises LiveccError if nothing has run yet."""
-        path = Path(self.layout.shard_list(track.name))
-        try:
-            return path.read_text(encoding="utf-8").splitlines()
-        except OSError:
-            raise LiveccError(
-                f"{path}: no such file: there are no results yet; run the workflow first"
-            ) from None
+        return read_shard_list(self.layout, track.name)
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:

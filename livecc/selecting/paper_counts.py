@@ -17,6 +17,7 @@ from livecc.errors import LiveccError
 from livecc.files.atomic import read_json
 from livecc.files.parquet import read_table
 from livecc.formats.layout import Layout
+from livecc.formats.shard_list import read_shard_list
 from livecc.scores.columns import ScoreColumns, is_ok, lacks_value, read_columns
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.describe_video.declaration import EXCLUDED
@@ -151,7 +152,7 @@ def measured(
     known = [one for one in catalogue.tracks[track].score_stages if one.name in names]
     counts = TrackCounts(track, selection, samples=samples)
     thresholds = _with_lists(thresholds, lists, counts.not_here)
-    for shard in Path(layout.shard_list(track)).read_text(encoding="utf-8").splitlines():
+    for shard in read_shard_list(layout, track):
         files = layout.shard(track, shard)
         scores = {stage: Path(files.scores(stage.name)) for stage in known}
         columns = read_columns(Path(files.clips), scores)

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from livecc.formats.shard_list import write_shard_list
+import pytest
+
+from livecc.errors import LiveccError
+from livecc.formats.layout import Layout
+from livecc.formats.shard_list import read_shard_list, write_shard_list
 from tests.support.places import SCRIPTS
 
 SCRIPT = SCRIPTS / "list_shards.py"
@@ -55,3 +59,16 @@ def list_shards(folder: Path, patterns: list[str]) -> subprocess.CompletedProces
         text=True,
         check=False,
     )
+
+
+def test_what_is_no_list_is_told(tmp_path: Path) -> None:
+    layout = Layout(str(tmp_path))
+    path = Path(layout.shard_list("pretrain"))
+    with pytest.raises(LiveccError, match="no results yet"):
+        read_shard_list(layout, "pretrain")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\xff\xfe\n")
+    with pytest.raises(LiveccError, match=r"shards\.txt: .*\(it is not UTF-8\)"):
+        read_shard_list(layout, "pretrain")
+    write_shard_list(path, ["b", "a"])
+    assert read_shard_list(layout, "pretrain") == ["a", "b"]

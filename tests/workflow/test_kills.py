@@ -117,8 +117,9 @@ class Killer:
         # Of the seconds of a whole run.
         parts = {"any time": 0.4 * len(missing) / len(self.items) + 0.1, "job": 0.05, "batch": 0.01}
         after = parts[kind] * self.seconds
-        # On a slow machine, too, a job of a quick stage is hit before it ends.
-        wait_until(run.ended, self.random.uniform(0, min(after, 0.5) if new else after))
+        # On a slow machine, too, a job of a quick stage is hit before it ends: as a fork, it lasts
+        # less than a second.
+        wait_until(run.ended, self.random.uniform(0, min(after, 0.2) if new else after))
 
 
 @pytest.fixture
