@@ -142,7 +142,9 @@ class _Maker:
                             number,
                             self._path(number, kind, payload),
                             name,
-                            f"the same id is in part {taken[0] + 1}, which comes first",
+                            "the same id comes before it in this part"
+                            if number == taken[0]
+                            else f"the same id is in part {taken[0] + 1}, which comes first",
                             "the same id again",
                         )
                     )

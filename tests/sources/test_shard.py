@@ -63,7 +63,7 @@ def test_the_first_of_several_is_taken(tmp_path: Path) -> None:
     assert sorted((row["id"], row["source"], row["reason"]) for row in left) == [
         ("a", "ytdlp", "the same id is in part 1, which comes first"),
         ("b", "jsonl", "the same id is in part 2, which comes first"),
-        ("c", "jsonl", "the same id is in part 3, which comes first"),
+        ("c", "jsonl", "the same id comes before it in this part"),
     ]
     assert next(row["path"] for row in left if row["id"] == "a").endswith("/two/other name")
     lines, _ = made(tmp_path / "y", part("jsonl", dump), two, one)
