@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from livecc.errors import LiveccError
 from livecc.media.clock import SoundTrack, clock_of, starts_of_parts
 from livecc.media.container import check_file, decoded, local_name, main_picture, opened
+from livecc.media.decord_library import import_decord
 from livecc.media.resize import Resize, resize_frames
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class DecordVideo:
     def __init__(
         self, path: Path | str, threads: int = 0, size: tuple[int, int] | None = None
     ) -> None:
-        import decord
+        decord = import_decord()
 
         # The decoder logs hundreds of messages to stderr; real problems raise an exception.
         decord.logging.set_level(decord.logging.QUIET)
@@ -440,7 +441,7 @@ def main_stream(container: Any) -> Any:
 
 def decord_errors() -> tuple[type[Exception], ...]:
     """What decord raises for a file that it cannot open or read."""
-    import decord
+    decord = import_decord()
 
     return RuntimeError, decord.DECORDError, IndexError
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from livecc.errors import LiveccError
+from livecc.media.decord_library import import_decord
 from livecc.media.frames import Frames, read_frames
 from livecc.media.resize import Resize
 
@@ -167,10 +168,9 @@ def _check_workers_start(pool: ProcessPool, warm_up: Callable[[], object]) -> No
 def _decoders() -> list[str]:
     """Import what the tasks need; done first, it does not count towards time limits."""
     import av
-    import decord
     import PIL.Image
 
-    return [decord.__name__, av.__name__, PIL.__name__]
+    return [import_decord().__name__, av.__name__, PIL.__name__]
 
 
 def _outcome(future: Future[Any], timeout_seconds: float) -> Any:

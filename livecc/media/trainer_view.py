@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from livecc.media.container import local_name
+from livecc.media.decord_library import import_decord
 from livecc.media.frames import (
     NOT_INDEXED,
     VideoError,
@@ -79,13 +80,12 @@ def open_as_trainer(path: Path | str) -> tuple[Any, FloatArray]:
 def import_libraries() -> list[str]:
     """Import what opening a file needs; done first, it does not count towards time limits."""
     import av
-    import decord
 
-    return [library.__name__ for library in (av, decord)]
+    return [library.__name__ for library in (av, import_decord())]
 
 
 def _opened(path: Path | str) -> tuple[Any, FloatArray]:
-    import decord
+    decord = import_decord()
 
     decord.logging.set_level(decord.logging.QUIET)
     try:

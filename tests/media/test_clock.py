@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import decord
 import numpy as np
 import pytest
 
 from livecc.media.audio import RATE, read_audio, read_audio_spans
 from livecc.media.clock import Clock, SoundTrack, starts_of_parts
+from livecc.media.decord_library import import_decord
 from livecc.media.frames import VideoError, open_video
 from livecc.media.trainer_view import trainer_view
 from tests.support.flash_and_beep import FILES, MOMENTS, SECONDS, beeps, flashes
@@ -96,6 +96,7 @@ def test_the_trainer_sees_the_same_or_the_file_is_refused(file: Path) -> None:
         return
     view = trainer_view(file)
     picture = seen(file)
+    decord = import_decord()
     reader = decord.VideoReader(str(file))
     times = reader.get_frame_timestamp(range(len(reader)))
     np.testing.assert_allclose(
@@ -115,7 +116,7 @@ def test_what_is_refused_would_be_wrong(tmp_path: Path) -> None:
     wrong = 0
     for name in ("plain.ts", "mpeg1.mpg", "cut.mp4"):
         path = FILES[name](tmp_path / name)
-        reader = decord.VideoReader(str(path))
+        reader = import_decord().VideoReader(str(path))
         times = reader.get_frame_timestamp(range(len(reader)))[:, 0]
         found = flashes(times, reader.get_batch(range(len(reader))).asnumpy())
         picture = seen(path)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from livecc.faces.detector import FaceDetector
 from livecc.faces.load import load_detector
 from livecc.media.audio import read_audio_spans
+from livecc.media.decord_library import import_decord
 from livecc.media.frames import Video, VideoError, open_video
 from livecc.stages.score_active_speaker.crops import cut_faces
 from livecc.stages.score_active_speaker.mfcc import PER_SECOND, RATE, count, mfcc
@@ -269,8 +270,7 @@ def expected_windows(start: float, end: float) -> int:
 def libraries() -> list[str]:
     """Import what reading needs, before a time limit starts."""
     import av
-    import decord
     import onnx
     import onnxruntime
 
-    return [library.__name__ for library in (av, decord, onnx, onnxruntime)]
+    return [library.__name__ for library in (av, import_decord(), onnx, onnxruntime)]

@@ -16,6 +16,7 @@ import torch
 
 from livecc.faces.detector import FaceDetector
 from livecc.media.audio import read_audio
+from livecc.media.decord_library import import_decord
 from livecc.stages.score_active_speaker.network import LightASD
 
 Box = tuple[int, int, int, int]
@@ -23,8 +24,7 @@ Box = tuple[int, int, int, int]
 
 def share(path: Path, start: float, end: float, detector: FaceDetector, network: LightASD) -> float:
     """The share of the sampled frames in which a face speaks, two decimals; paper mode."""
-    import decord
-
+    decord = import_decord()
     sound = read_audio(path).samples[int(start * 16_000) : int(end * 16_000) + 1]
     sound = (sound / np.abs(sound).max() * 32767).astype(np.int16)
     mfcc = python_speech_features.mfcc(sound)
