@@ -3,7 +3,7 @@
 
 Writes a dump in the form of YT-Temporal-1B whose videos are links to the demo's, and tiny models
 with random weights. Runs `presets/paper.yaml` on them, prints `livecc paper-counts`, cuts the
-sources into another number of shards and runs again, and last with one more video. Fails if the
+sources into another number of shards and runs again, and last with one more download. Fails if the
 merged files then differ, if anything was scored again, or if more than one shard ran for the video.
 
     python -m benchmarks.bench_paper_preset --models FOLDER [--videos 20000] [--shards 10 37]
@@ -33,6 +33,7 @@ import yaml
 
 from livecc.formats.layout import Layout
 from livecc.selecting.paper_counts import CATEGORIES
+from tests.sources import caption_files
 from tests.support.tiny_language_models import WORDS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -57,6 +58,7 @@ def main() -> None:
 
 def measure(folder: Path, models: Path, videos: int, shards: int, others: int) -> None:
     write_dump(folder, videos)
+    add_download(folder, "first", seed=0)
     write_models(folder / "models", models)
     write_config(folder, shards)
     _, merged = run(folder, f"{videos:,} videos in {shards} shards")
@@ -73,8 +75,7 @@ def measure(folder: Path, models: Path, videos: int, shards: int, others: int) -
     assert again == merged, "the merged files differ"
     assert rows_in_cache(folder) == scored, "something was scored again"
 
-    with gzip.open(folder / "dump" / "yttemporal1b_more.jsonl.gz", "wt") as stream:
-        stream.write(json.dumps(next(rows(1, seed=videos))) + "\n")
+    add_download(folder, "second", seed=1)
     jobs, _ = run(folder, "and one more video")
     more = rows_in_cache(folder) - scored
     print(f"rows added to the cache: {dict(more)}")
@@ -117,6 +118,15 @@ def write_dump(folder: Path, videos: int, per_file: int = 2500) -> None:
                     link.symlink_to(MEDIA[number % len(MEDIA)])
 
 
+def add_download(folder: Path, name: str, seed: int) -> None:
+    """Captions as yt-dlp lays them down, in a folder beside the dump."""
+    path = folder / "downloads" / f"{name}.en.json3"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(caption_files.json3(caption_files.speech(seed)))
+    # What is younger than a minute may still be written.
+    os.utime(path, (time.time() - 600, time.time() - 600))
+
+
 def write_models(folder: Path, models: Path) -> None:
     """Tiny models of the preset's architectures; the classifier says "en" of all."""
     import torch
@@ -147,7 +157,13 @@ def write_config(folder: Path, shards: int) -> None:
         "device": "cpu",
         "models_folder": "models",
         "sources": {
-            "dump": {"shards": shards, "from": [{"format": "yttemporal1b", "paths": ["dump"]}]}
+            "dump": {
+                "shards": shards,
+                "from": [
+                    {"format": "yttemporal1b", "paths": ["dump"]},
+                    {"format": "captions", "paths": ["downloads"]},
+                ],
+            }
         },
         "tracks": {
             "pretrain": {"sources": ["dump"], "videos": "videos", **LINKS},
