@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,27 @@ def test_what_a_fork_has_started_ends_with_its_launcher(tmp_path: Path) -> None:
     assert launcher.wait() == -signal.SIGKILL
     # Whoever adopts it has not asked for its status yet.
     assert wait_until(lambda: not Path("/proc", child, "cwd").exists(), 30)
+
+
+def test_launchers_that_are_killed_at_any_time_harm_no_other(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("print('done', flush=True)\n")
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [warm_python(), str(script)], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+        )
+
+    def finished() -> None:
+        process = start()
+        assert process.communicate(timeout=60)[0] == "done\n"
+        assert process.returncode == 0
+
+    finished()
+    for number in range(60):
+        process = start()
+        # A launcher lives for some 50 ms.
+        time.sleep(number / 1000)
+        process.kill()
+        process.communicate()
+    finished()

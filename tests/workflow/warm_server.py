@@ -17,6 +17,7 @@ import selectors
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -75,11 +76,18 @@ def serve(listening: socket.socket) -> dict[str, Any]:
         waiting.register(listening, selectors.EVENT_READ)
         while True:
             for key, _ in waiting.select():
+                if waiting.get_map().get(key.fd) != key:
+                    # What came with it was its end.
+                    continue
                 if key.fd == 0:
                     sys.exit()
                 elif key.fd == listening.fileno():
                     connection, _ = listening.accept()
-                    request, files = receive(connection)
+                    received = receive(connection)
+                    if received is None:
+                        connection.close()
+                        continue
+                    request, files = received
                     pid = os.fork()
                     if pid == 0:
                         # Of its own, so that what it starts can be killed with it.
@@ -93,7 +101,7 @@ def serve(listening: socket.socket) -> dict[str, Any]:
                         return request
                     for file in files:
                         os.close(file)
-                    connection.sendall(f"{pid}\n".encode())
+                    answer(connection, pid)
                     process = os.pidfd_open(pid)
                     connections[process] = (connection, pid)
                     waiting.register(process, selectors.EVENT_READ)
@@ -105,7 +113,7 @@ def serve(listening: socket.socket) -> dict[str, Any]:
                     os.close(key.fd)
                     if connection in waiting.get_map():
                         waiting.unregister(connection)
-                        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+                        answer(connection, os.waitstatus_to_exitcode(status))
                     connection.close()
                 elif key.data is not None:
                     # Nothing is sent after a request, so the launcher was killed.
@@ -113,21 +121,32 @@ def serve(listening: socket.socket) -> dict[str, Any]:
                     kill_group(key.data)
 
 
+def answer(connection: socket.socket, number: int) -> None:
+    """Tell a launcher, unless it was killed."""
+    with suppress(OSError):
+        connection.sendall(f"{number}\n".encode())
+
+
 def kill_group(pid: int) -> None:
     """Kill a fork and what it has started; it may not be the leader of a group yet."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        os.kill(pid, signal.SIGKILL)
+    for kill in (os.kill, os.killpg):
+        with suppress(ProcessLookupError):
+            kill(pid, signal.SIGKILL)
 
 
-def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """A request and its standard files."""
-    size, files, _, _ = socket.recv_fds(connection, 8, 3)
+def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """A request and its standard files; None from a launcher that was killed."""
+    files: list[int] = []
     data = b""
-    while len(data) < int.from_bytes(size, "big"):
-        data += connection.recv(2**16)
-    return json.loads(data), files
+    with suppress(OSError):
+        size, files, _, _ = socket.recv_fds(connection, 8, 3)
+        while part := connection.recv(2**16):
+            data += part
+            if len(data) == int.from_bytes(size, "big"):
+                return json.loads(data), files
+    for file in files:
+        os.close(file)
+    return None
 
 
 def run(request: dict[str, Any], launcher: str) -> NoReturn:
