@@ -144,7 +144,9 @@ def write_models(folder: Path, models: Path) -> None:
     write_tiny_qwen2_vl(folder / "vl")
     random_active_speaker(folder / "light_asd")
     save_classifier(folder / "xlm", WORDS, ("en", "fr"), 200, **TINY)
-    network = XLMRobertaForSequenceClassification.from_pretrained(folder / "xlm")
+    network = XLMRobertaForSequenceClassification.from_pretrained(
+        folder / "xlm", trust_remote_code=False
+    )
     with torch.no_grad():
         network.classifier.out_proj.bias.copy_(torch.tensor([6.0, 0.0]))
     network.save_pretrained(folder / "xlm")
