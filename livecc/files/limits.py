@@ -38,8 +38,8 @@ def most_unpacked(packed_bytes: int) -> int:
 
 #: The manifest of a released file; those of large runs have some 100 kB.
 MAX_MANIFEST_BYTES = 64 * 2**20
-#: A caption file or the JSON of a speech recogniser; json3 of ten hours of speech has 40 MB. Parsed,
-#: it takes 25 times as much memory: less than the 2 GB of a job that ingests.
+#: A caption file or the JSON of a speech recogniser; json3 of ten hours of speech has 40 MB. When
+#: parsed, it takes 25 times as much memory: less than the 2 GB of a job that ingests.
 MAX_CAPTION_FILE_BYTES = 64 * 2**20
 #: An .info.json of yt-dlp: its lists of formats and machine translations may take a few MB.
 MAX_INFO_FILE_BYTES = 64 * 2**20
