@@ -117,53 +117,37 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> Any:
     return table
 
 
-def count_rows(path: Path | str) -> int:
-    """The rows of a Parquet file written by the workflow, from its footer.
-
-    Raises LiveccError when the file cannot be read.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        return int(pyarrow.parquet.read_metadata(path).num_rows)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise LiveccError(
-            f"{path}: cannot be read as a Parquet table ({error}); remove it to make it again"
-        ) from None
-
-
 def read_rows(path: Path | str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """The rows of a Parquet file, as dicts."""
     return cast(list[dict[str, Any]], read_table(path, columns).to_pylist())
 
 
 def column_names(path: Path | str) -> list[str]:
-    """The names of the columns of a Parquet file of others.
+    """The names of the columns of a Parquet file, in their order.
 
     Raises LiveccError when the file cannot be read.
     """
+    return list(_metadata(path).schema.to_arrow_schema().names)
+
+
+def count_rows(path: Path | str, *, own: bool = False) -> int:
+    """The number of rows of a Parquet file; `own`: the workflow wrote it.
+
+    Raises LiveccError when it cannot be read.
+    """
+    return int(_metadata(path, own=own).num_rows)
+
+
+def _metadata(path: Path | str, *, own: bool = False) -> Any:
+    """What the footer of a file says."""
     import pyarrow
     import pyarrow.parquet
 
     try:
-        return list(pyarrow.parquet.read_schema(path).names)
+        return pyarrow.parquet.read_metadata(path)
     except (OSError, pyarrow.ArrowException) as error:
-        raise LiveccError(f"{path}: cannot be read as a Parquet table ({error})") from None
-
-
-def row_count(path: Path | str) -> int:
-    """The number of rows of a Parquet file of others.
-
-    Raises LiveccError when the file cannot be read.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        return int(pyarrow.parquet.read_metadata(path).num_rows)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise LiveccError(f"{path}: cannot be read as a Parquet table ({error})") from None
+        hint = "; remove it to make it again" if own else ""
+        raise LiveccError(f"{path}: cannot be read as a Parquet table ({error}){hint}") from None
 
 
 def read_row_batches(path: Path | str, batch_rows: int = 8_192) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from livecc.errors import LiveccError
 from livecc.files.lines import JSON_LINES_SUFFIXES
-from livecc.files.parquet import row_count
+from livecc.files.parquet import count_rows
 from livecc.planning.input_amounts import Lines, read_sample, spread
 from livecc.planning.ranges import Range
 from livecc.sources.assigned import SourceSample, parts_of
@@ -110,7 +110,7 @@ def _entries(dump: Dump, lines: list[bytes]) -> Range:
             read, share = read_sample(path)
             return Range.of(len(read) / share)
         if path.name.endswith(".parquet"):
-            return Range.of(row_count(path))
+            return Range.of(count_rows(path))
     except (LiveccError, OSError, EOFError) as error:
         log.debug("%s: %s", path, error)
     size = sum(map(len, lines)) / max(len(lines), 1)

@@ -130,7 +130,7 @@ def _scored_shards(
         tables = [files.clips, *(files.scores(stage.name) for stage in track.stages)]
         if all(Path(table).is_file() for table in tables):
             scored.append(name)
-            counts.append(count_rows(files.clips))
+            counts.append(count_rows(files.clips, own=True))
         else:
             missing.append(name)
     return scored, missing, counts
