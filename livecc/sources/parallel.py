@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from livecc.files.limits import MAX_SPOKEN_CHARACTERS
-from livecc.sources.readers.track import MOST_WORD_MS, is_time, without_times
-from livecc.sources.record import Timed, UnreadableError
+from livecc.sources.readers.track import MOST_WORD_MS, without_times
+from livecc.sources.record import Timed, UnreadableError, is_amount
 
 
 def lines_of(starts: Any, ends: Any, texts: Any, names: str) -> list[Timed]:
@@ -28,12 +28,16 @@ def lines_of(starts: Any, ends: Any, texts: Any, names: str) -> list[Timed]:
     for index, (start, end, text) in enumerate(zip(starts, ends, texts, strict=True)):
         if type(text) is not str:
             continue
-        if not is_time(start):
+        if not is_amount(start):
             timeless += bool(text.strip())
             continue
-        if not is_time(end) or end <= start:
+        if not is_amount(end) or end <= start:
             end = start + MOST_WORD_MS / 1000
-            if index + 1 < len(starts) and is_time(starts[index + 1]) and starts[index + 1] > start:
+            if (
+                index + 1 < len(starts)
+                and is_amount(starts[index + 1])
+                and starts[index + 1] > start
+            ):
                 end = min(end, starts[index + 1])
         lines.append((round(start, 3), round(end, 3), text))
     if timeless and not lines:

@@ -153,6 +153,12 @@ def fact_of(value: Any) -> str | None:
     return value.strip()
 
 
+def is_amount(value: Any) -> bool:
+    """Whether a value is a number that can be a time, or a length."""
+    # Not by math.isfinite, which cannot take the largest integers of JSON. NaN is no such number.
+    return type(value) in (int, float) and 0 <= value < 1e12
+
+
 def number_of(value: Any) -> float | int | None:
     """A finite number that is not negative, also as text; None for anything else."""
     if type(value) is str and len(value) < 40:
@@ -160,8 +166,7 @@ def number_of(value: Any) -> float | int | None:
             value = float(value)
         except ValueError:
             return None
-    # Not by math.isfinite, which cannot take the largest integers of JSON. NaN is no such number.
-    if type(value) not in (int, float) or not 0 <= value < 1e12:
+    if not is_amount(value):
         return None
     return int(value) if value == int(value) else float(value)
 

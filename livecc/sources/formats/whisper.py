@@ -16,8 +16,8 @@ from livecc.files.json_values import parse_lenient
 from livecc.files.limits import MAX_CAPTION_FILE_BYTES
 from livecc.sources.opening import read_file
 from livecc.sources.options import Whisper
-from livecc.sources.readers.track import is_time, without_times
-from livecc.sources.record import Facts, Timed, UnreadableError, Video, language_of
+from livecc.sources.readers.track import without_times
+from livecc.sources.record import Facts, Timed, UnreadableError, Video, is_amount, language_of
 from livecc.sources.registry import NoVideoError
 
 #: [start, end, word], where times may be missing.
@@ -79,7 +79,7 @@ def _words(segment: Mapping[str, Any]) -> Iterator[Word]:
 
 
 def _time(value: Mapping[str, Any], key: str) -> float | None:
-    return round(value[key], 3) if is_time(value.get(key)) else None
+    return round(value[key], 3) if is_amount(value.get(key)) else None
 
 
 def _captions(segments: Sequence[Mapping[str, Any]], mode: str) -> Iterator[Timed]:

@@ -12,8 +12,8 @@ from typing import Any
 from livecc.sources.facts import facts_of, id_of
 from livecc.sources.json_entries import objects_of_lines
 from livecc.sources.options import YtTemporal180M
-from livecc.sources.readers.track import Piece, is_time, without_times, words_of
-from livecc.sources.record import Video, path_of
+from livecc.sources.readers.track import Piece, without_times, words_of
+from livecc.sources.record import Video, is_amount, path_of
 from livecc.sources.registry import Bad, Entry
 
 SUFFIXES = (".jsonl.gz", ".jsonl", ".jsonl.zst")
@@ -46,5 +46,5 @@ def read_dump(path: Path, part: YtTemporal180M) -> Iterator[Entry]:
 
 def _pieces(words: list[Any]) -> Iterator[Piece]:
     for one in words:
-        if isinstance(one, dict) and type(one.get("word")) is str and is_time(one.get("time")):
+        if isinstance(one, dict) and type(one.get("word")) is str and is_amount(one.get("time")):
             yield round(one["time"] * 1000, 3), one["word"], True

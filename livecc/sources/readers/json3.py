@@ -19,10 +19,9 @@ from livecc.sources.readers.track import (
     MOST_WORD_MS,
     Track,
     Words,
-    is_time,
     without_times,
 )
-from livecc.sources.record import UnreadableError
+from livecc.sources.record import UnreadableError, is_amount
 
 
 def read(data: bytes) -> Track:
@@ -39,7 +38,7 @@ def read(data: bytes) -> Track:
         segments, start = event.get("segs"), event.get("tStartMs", 0)
         if type(segments) is not list:
             continue
-        if not is_time(start):
+        if not is_amount(start):
             timeless += _says_something(segments)
             continue
         texts: list[str] = []
@@ -50,7 +49,7 @@ def read(data: bytes) -> Track:
                 continue
             if type(text) is not str or not text:
                 continue
-            if offset and is_time(offset):
+            if offset and is_amount(offset):
                 told = True
             elif offset != 0:
                 continue
@@ -59,7 +58,7 @@ def read(data: bytes) -> Track:
         line = "".join(texts).replace("\n", " ").strip(" ")
         if line:
             duration = event.get("dDurationMs")
-            lines.append((start, start + (duration if is_time(duration) else MOST_WORD_MS), line))
+            lines.append((start, start + (duration if is_amount(duration) else MOST_WORD_MS), line))
         else:
             # Nothing of it may have had a time.
             timeless += not texts and _says_something(segments)

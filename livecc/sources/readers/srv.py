@@ -15,12 +15,11 @@ from livecc.sources.readers.track import (
     MOST_WORD_MS,
     Piece,
     Track,
-    is_time,
     without_times,
     words_of,
 )
 from livecc.sources.readers.xml_tree import local_name, parsed
-from livecc.sources.record import UnreadableError
+from livecc.sources.record import UnreadableError, is_amount
 
 Line = tuple[float, float, str]
 
@@ -115,7 +114,7 @@ def _ms(element: ElementTree.Element, name: str, unit: float = 1) -> float | Non
         value = float(text) * unit
     except ValueError:
         return None
-    return value if is_time(value) else None
+    return value if is_amount(value) else None
 
 
 def _add(lines: list[Line], start: float, duration: float | None, text: str) -> None:

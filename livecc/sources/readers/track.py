@@ -70,12 +70,6 @@ def without_times(number: int, what: str) -> UnreadableError:
     return UnreadableError(f"no captions: {count(number, what)} with text, none with a usable time")
 
 
-def is_time(value: Any) -> bool:
-    """Whether a value is a number that can be a time."""
-    # Not by math.isfinite, which cannot take the largest integers of JSON. NaN is no such number.
-    return type(value) in (int, float) and 0 <= value < 1e12
-
-
 def seconds(milliseconds: float) -> float:
     return round(milliseconds / 1000, 3)
 

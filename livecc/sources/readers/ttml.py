@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from livecc.sources.readers.track import MOST_WORD_MS, Track, is_time, without_times
+from livecc.sources.readers.track import MOST_WORD_MS, Track, without_times
 from livecc.sources.readers.xml_tree import local_name, parsed
-from livecc.sources.record import UnreadableError
+from livecc.sources.record import UnreadableError, is_amount
 
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d)(?:(\.\d+)|:(\d+))?")
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)(h|m|s|ms|f|t)")
@@ -95,4 +95,4 @@ def _time(text: str | None, rates: dict[str, float]) -> float | None:
         if not count:
             return None
         time = float(count[1]) * rates[count[2]]
-    return time if is_time(time) else None
+    return time if is_amount(time) else None
