@@ -22,7 +22,7 @@ from livecc.scores.columns import ScoreColumns, is_ok, lacks_value, read_columns
 from livecc.stages.catalogue import Catalogue
 from livecc.stages.describe_video.declaration import EXCLUDED
 from livecc.stages.describe_video.declaration import STAGE as DESCRIBE_VIDEO
-from livecc.thresholds.kinds import Threshold
+from livecc.thresholds.kinds import Rule, Threshold
 from livecc.thresholds.listed import located
 from livecc.thresholds.sets import ON_UNKNOWN, parse_rules
 
@@ -189,17 +189,15 @@ def _add_videos(
     left = is_ok(table["status"])
     counts.videos += int(left.sum())
     columns = {name: table[name] for name in DESCRIBE_VIDEO.rule_columns}
-
-    def passing(name: str) -> Any:
-        mask, rule = rules[name].mask(columns), catalogue.rules[name]
-        kept = keep_unknown and rule.may_be_unknown
-        return mask | lacks_value(columns, rule) if kept else mask
-
     keep_unknown = thresholds.get(ON_UNKNOWN) == "keep"
     for step in STEPS[counts.track]:
         used = [name for name in step.rules if name in rules]
         if step.unit == "videos" and used:
-            left = _pass(counts, step, left, [(passing(name), None) for name in used])
+            masks = [
+                (_passing(rules[name], catalogue.rules[name], columns, keep_unknown), None)
+                for name in used
+            ]
+            left = _pass(counts, step, left, masks)
 
 
 def _add_clips(
@@ -214,19 +212,28 @@ def _add_clips(
     if DESCRIBE_VIDEO.rules[0].name not in columns.scored:
         counts.videos += len(columns.clips["video"].unique())
 
-    def passing(name: str) -> Any:
-        mask = thresholds[name].mask(columns.values)
-        kept = keep_unknown and columns.rules[name].may_be_unknown
-        return mask | columns.unknown(name) if kept else mask
-
     for step in STEPS[counts.track]:
         used = [name for name in step.rules if name in thresholds]
-        masks = [(passing(name), columns.scored.get(name)) for name in used]
+        masks = [
+            (
+                _passing(thresholds[name], columns.rules[name], columns.values, keep_unknown),
+                columns.scored.get(name),
+            )
+            for name in used
+        ]
         if step.unit == "clips" and used:
             left = _pass(counts, step, left, masks)
         elif used:
             for mask, _ in masks:
                 left = left & mask
+
+
+def _passing(
+    threshold: Threshold, rule: Rule, values: Mapping[str, Any], keep_unknown: bool
+) -> Any:
+    """n booleans: which pass a rule, or lack its value where that is kept; all have its score."""
+    mask = threshold.mask(values)
+    return mask | lacks_value(values, rule) if keep_unknown and rule.may_be_unknown else mask
 
 
 def _pass(counts: TrackCounts, step: Step, left: Any, masks: Sequence[tuple[Any, Any]]) -> Any:
