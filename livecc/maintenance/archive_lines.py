@@ -109,7 +109,7 @@ def _is_of(value: Any, kind: str) -> bool:
 
 
 def _is_spending(record: Mapping[str, Any]) -> bool:
-    """See livecc.stages.make_prompts.spending."""
+    """Whether it is of the spending that a stage stores next to the answers it pays for."""
     amounts = ("reserved",) if "reserved" in record else ("cost", "input_tokens", "output_tokens")
     numbers = [record.get(name) for name in ("request", *amounts)]
     return all(isinstance(n, int | float) and n >= 0 for n in numbers)

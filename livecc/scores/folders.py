@@ -16,7 +16,7 @@ from livecc.scores.segments import begun, segments
 
 STAGE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-#: What `make_prompts` stores next to its answers (`livecc.stages.make_prompts.spending`).
+#: What a stage that pays for its answers stores next to them (`spending.py` in its room).
 SPENDING_FOLDER = "spending"
 
 
