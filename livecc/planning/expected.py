@@ -20,11 +20,10 @@ from livecc.planning.input_amounts import (
     EARLIER_SHARDS,
     InputAmount,
     TrackInput,
-    spread,
     stats_of,
 )
 from livecc.planning.ranges import NOTHING, Range
-from livecc.planning.source_amounts import PlannedSource
+from livecc.planning.samples import spread
 from livecc.planning.speeds import Amount
 from livecc.planning.work import work
 from livecc.stages.job_spec import JobSpec
@@ -42,16 +41,10 @@ class Expected:
 class TrackExpectations:
     """What the jobs of a track will have to score; looks at its input when first asked."""
 
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        track: str,
-        sources: Mapping[str, PlannedSource] | None = None,
-    ) -> None:
-        """`sources`: those whose shards may still have to be made."""
+    def __init__(self, config: Mapping[str, Any], track: str, given: TrackInput) -> None:
         self._config, self._track = config, track
         self._layout = Layout.of(config)
-        self._input = TrackInput(config, track, sources or {})
+        self._input = given
         self._last_clip_stage = configuration.clip_stages(config, track)[-1].name
         self._shares: dict[CachedStage, Range] = {}
 

@@ -15,17 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from livecc import configuration
 from livecc.declaration import CachedStage
 from livecc.errors import LiveccError
 from livecc.files.atomic import read_json
-from livecc.files.limits import most_unpacked
-from livecc.files.lines import decompressed
 from livecc.formats.layout import Layout
 from livecc.formats.video_paths import RefusedVideoError, VideoFolder
 from livecc.planning.ranges import NOTHING, Range
+from livecc.planning.samples import Lines, read_sample, spread
+from livecc.planning.source_amounts import PlannedSource
 from livecc.stages.clip_captions.cut import WordOptions, clip_captions
 from livecc.stages.clip_captions.declaration import STAGE as CLIP_CAPTIONS
 from livecc.stages.clip_transcripts.cut import clip_transcripts
@@ -38,12 +38,9 @@ from livecc.stages.spans import ClipOptions
 
 log = logging.getLogger(__name__)
 
-#: Of so many shards, evenly spread, so many bytes each are read, for so many seconds at most.
+#: Samples of so many shards, evenly spread, are read, for so many seconds at most.
 SAMPLED_SHARDS = 16
-SAMPLED_BYTES = 2**20
 SAMPLE_SECONDS = 8.0
-#: So many times as much is read of a file that compresses well.
-_MORE = 16
 #: So many videos are opened, each with a time limit in seconds.
 OPENED_VIDEOS = 8
 OPEN_SECONDS = 3.0
@@ -54,8 +51,6 @@ UNKNOWN_SECONDS = Range(60.0, 1200.0)
 #: The words of a second of video, pauses included; how much of it is in clips.
 SPOKEN_WORDS = Range(1.0, 3.0)
 IN_CLIPS = Range(0.5, 1.0)
-
-Lines = Sequence[tuple[int, bytes]]
 
 
 @dataclass(frozen=True)
@@ -82,23 +77,6 @@ class InputAmount:
         return (self.videos, self.media, self.clips, self.words, self.seconds)
 
 
-class ToCome(Protocol):
-    """Lines that the run makes: some of them, and how many there are in each shard."""
-
-    @property
-    def lines(self) -> Lines: ...
-
-    @property
-    def videos(self) -> Mapping[str, Range]: ...
-
-
-class Planned(Protocol):
-    """A source whose shards the run makes."""
-
-    @property
-    def coming(self) -> Sequence[ToCome]: ...
-
-
 class TrackInput:
     """The input of a track with inputs, looked at once.
 
@@ -109,7 +87,7 @@ class TrackInput:
         self,
         config: Mapping[str, Any],
         track: str,
-        sources: Mapping[str, Planned] | None = None,
+        sources: Mapping[str, PlannedSource] | None = None,
     ) -> None:
         self._config, self._track = config, track
         self._shards = configuration.shards(config, track)
@@ -255,38 +233,6 @@ class TrackInput:
             for row in spread(rows, -(-OPENED_VIDEOS // len(samples))):
                 with suppress(RefusedVideoError):
                     yield self._videos.file(row["video"])
-
-
-def read_sample(path: Path, limit: int = SAMPLED_BYTES) -> tuple[list[tuple[int, bytes]], float]:
-    """The first complete lines of a file, numbered, and the share of the file that they are.
-
-    `limit` bytes are read, or some more if they are most of the file. Raises OSError, and EOFError
-    for a broken file.
-    """
-    size = path.stat().st_size
-    with path.open("rb", buffering=2**16) as raw:
-        stream = decompressed(path, raw, most_unpacked)
-        data = stream.read(limit)
-        if len(data) == limit and raw.tell() * 2 >= size:
-            # Little is left to read, though it may still become a lot.
-            limit *= _MORE
-            data += stream.read(limit - len(data))
-        read = raw.tell()
-    if len(data) < limit:
-        kept, share = data, 1.0
-    else:
-        kept = data[: data.rfind(b"\n") + 1]
-        share = min(1.0, read / size * len(kept) / len(data))
-    if data and not kept:
-        raise EOFError("no line ends in what was read")
-    lines = [(number, line) for number, line in enumerate(kept.split(b"\n"), 1) if line.strip()]
-    return lines, share
-
-
-def spread(values: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` of the values, evenly spread over all of them."""
-    step = max(1.0, len(values) / count)
-    return [values[int(number * step)] for number in range(min(count, len(values)))]
 
 
 def stats_of(path: str) -> Mapping[str, Any]:

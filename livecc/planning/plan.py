@@ -126,6 +126,7 @@ def make_plan(config: Mapping[str, Any], *, folder: Path | None = None) -> list[
     """
     # It needs what cuts clips, and every Snakemake process imports this module.
     from livecc.planning.expected import TrackExpectations
+    from livecc.planning.input_amounts import TrackInput
     from livecc.planning.source_amounts import PlannedSource
 
     told = planned_jobs(config, folder)
@@ -158,7 +159,8 @@ def make_plan(config: Mapping[str, Any], *, folder: Path | None = None) -> list[
             spec = stage_jobs[track, stage].spec(shard)
             plan.reasons[_score_reason(job, stage_jobs[track, stage], spec)] += 1
             if track not in expectations:
-                expectations[track] = TrackExpectations(config, track, sources)
+                given = TrackInput(config, track, sources)
+                expectations[track] = TrackExpectations(config, track, given)
             _look_into(plan, job, spec, made, expectations[track])
     for plan in plans.values():
         if plan.cached:

@@ -19,8 +19,8 @@ from typing import Any
 from livecc.errors import LiveccError
 from livecc.files.lines import JSON_LINES_SUFFIXES
 from livecc.files.parquet import count_rows
-from livecc.planning.input_amounts import Lines, read_sample, spread
 from livecc.planning.ranges import Range
+from livecc.planning.samples import Lines, read_sample, spread
 from livecc.sources.assigned import SourceSample, parts_of
 from livecc.sources.listing import Dump
 from livecc.sources.options import AnyPart

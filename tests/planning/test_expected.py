@@ -10,6 +10,7 @@ import pytest
 
 from livecc.formats.layout import Layout
 from livecc.planning.expected import TrackExpectations
+from livecc.planning.input_amounts import TrackInput
 from livecc.planning.jobs import job_spec
 from livecc.planning.ranges import Range
 from tests.planning.test_input_amounts import captioned, config_of, write
@@ -39,7 +40,8 @@ def put_stats(config: dict[str, Any], shard: str, stage: str, **stats: int) -> N
 
 def expected(config: dict[str, Any], stage: Any, shard: str) -> Any:
     spec = job_spec(config, "pretrain", stage, shard)
-    return TrackExpectations(config, "pretrain").of_job(spec, {str(spec.files["clips"])})
+    given = TrackInput(config, "pretrain")
+    return TrackExpectations(config, "pretrain", given).of_job(spec, {str(spec.files["clips"])})
 
 
 def test_appended_shard_goes_by_the_gates_of_the_others(config: dict[str, Any]) -> None:

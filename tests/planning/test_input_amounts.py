@@ -12,9 +12,10 @@ import pytest
 import zstandard
 
 from livecc import configuration
-from livecc.planning import input_amounts
-from livecc.planning.input_amounts import TrackInput, read_sample, spread
+from livecc.planning import input_amounts, samples
+from livecc.planning.input_amounts import TrackInput
 from livecc.planning.ranges import Range
+from livecc.planning.samples import read_sample, spread
 from tests.workflow.running import FOLD, SUN, record
 
 
@@ -54,7 +55,7 @@ def test_small_input_is_counted(tmp_path: Path, suffix: str) -> None:
 def test_large_input_is_estimated_by_its_size(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(input_amounts, "SAMPLED_BYTES", 2**19)
+    monkeypatch.setattr(samples, "SAMPLED_BYTES", 2**19)
     path = tmp_path / f"a.jsonl{suffix}"
     # Bytes by chance do not compress.
     write(path, [{**one, "note": random.randbytes(3000).hex()} for one in captioned(400)])
@@ -62,7 +63,7 @@ def test_large_input_is_estimated_by_its_size(
     assert amount is not None
     assert amount.clips.low == pytest.approx(400, rel=0.2)
     assert amount.clips != Range.of(400)
-    lines, share = read_sample(path, 2**19)
+    lines, share = read_sample(path)
     assert 0 < share < 0.5
     assert all(json.loads(line) for _, line in lines)
 
