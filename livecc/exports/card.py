@@ -20,6 +20,7 @@ from livecc.exports.release import Release
 from livecc.files.atomic import read_json, write_bytes
 from livecc.stages.check_samples.report import sentence
 from livecc.terminal import printable, printable_lines
+from livecc.thresholds.sets import as_written
 
 TEMPLATE = "card.md.jinja"
 #: The Hub's classes of sizes: from so many samples on.
@@ -60,8 +61,6 @@ _FEATURES = {
 
 #: Between a number and its unit: a narrow cell of a table would part them.
 _NO_BREAK = "\u00a0"
-#: Bounds in the order in which people write them.
-_ORDER = {"min": -2, "max": -1, "below": -1, "min_confidence": 1}
 
 
 def write(
@@ -154,7 +153,7 @@ def _context(release: Release, options: Mapping[str, Any]) -> dict[str, Any]:
         "side_seeks": any(split["side_seeks"] for split in splits),
         "features": _features(release),
         "funnel": read_funnel(release),
-        "bounds": dict(_bounds(release.configuration["thresholds"])),
+        "bounds": dict(_bounds(release)),
         "configuration": _yaml(_to_write(release)),
         "models": list(_models(manifest["models"])),
         "histograms": list(_histograms(distributions)),
@@ -297,14 +296,15 @@ def _to_write(release: Release) -> dict[str, Any]:
     }
 
 
-def _bounds(thresholds: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _bounds(release: Release) -> Iterator[tuple[str, str]]:
     """(rule, its bounds in words); lists of ids are files of somebody's machine, and not named."""
+    thresholds = as_written(release.configuration["thresholds"], release.catalogue.rules)
     for rule, bounds in thresholds.items():
         if not isinstance(bounds, Mapping):
             continue
         told = [
             f"{name.replace('_', ' ')} {_in_words(value)}"
-            for name, value in sorted(bounds.items(), key=lambda one: _ORDER.get(one[0], 0))
+            for name, value in bounds.items()
             if name != "lists" and value is not None
         ]
         if told:

@@ -7,7 +7,7 @@ Of more clips than a page should have, an even sample is taken: every k-th in th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from livecc.report.packing import pack_codes, pack_numbers
 from livecc.report.run import ReportedRun, ReportedTrack
 from livecc.scores.columns import ScoreColumns, inside_gate, read_columns
 from livecc.thresholds.kinds import Rule
-from livecc.thresholds.sets import parse_rules
+from livecc.thresholds.sets import as_written, parse_rules
 
 #: Clips of a page, all tracks together; of more, a sample is taken.
 MOST_CLIPS = 1_000_000
@@ -322,19 +322,10 @@ def page_columns(clips: TrackClips) -> dict[str, Any]:
         "rules": told,
         **_page_ranking(clips),
         "selections": {
-            name: _as_written(_without_null(selection), rules)
+            name: as_written(_without_null(selection), rules)
             for name, selection in clips.track.selections.items()
         },
     }
-
-
-def _as_written(selection: dict[str, Any], rules: Mapping[str, Rule]) -> dict[str, Any]:
-    """A selection with bounds in the order in which people write them: `min` before `max`."""
-    told = dict(selection)
-    for name in told.keys() & rules.keys():
-        order = rules[name].kind.Bounds.__struct_encode_fields__
-        told[name] = {key: told[name][key] for key in order if key in told[name]}
-    return told
 
 
 def _page_ranking(clips: TrackClips) -> dict[str, Any]:

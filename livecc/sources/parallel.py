@@ -33,12 +33,9 @@ def lines_of(starts: Any, ends: Any, texts: Any, names: str) -> list[Timed]:
             continue
         if not is_amount(end) or end <= start:
             end = start + MOST_WORD_MS / 1000
-            if (
-                index + 1 < len(starts)
-                and is_amount(starts[index + 1])
-                and starts[index + 1] > start
-            ):
-                end = min(end, starts[index + 1])
+            following = starts[index + 1] if index + 1 < len(starts) else None
+            if is_amount(following) and following > start:
+                end = min(end, following)
         lines.append((round(start, 3), round(end, 3), text))
     if timeless and not lines:
         raise without_times(timeless, "caption")

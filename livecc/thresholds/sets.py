@@ -46,6 +46,16 @@ def rules_to_json(thresholds: Mapping[str, Threshold]) -> dict[str, Any]:
     return {name: threshold.to_json() for name, threshold in thresholds.items()}
 
 
+def as_written(selection: Mapping[str, Any], rules: Mapping[str, Rule]) -> dict[str, Any]:
+    """A selection with bounds in the order in which people write them: `min` before `max`."""
+    told = dict(selection)
+    for name in told.keys() & rules.keys():
+        if told[name] is not None:
+            order = rules[name].kind.Bounds.__struct_encode_fields__
+            told[name] = {key: told[name][key] for key in order if key in told[name]}
+    return told
+
+
 def union(several: Sequence[Mapping[str, Threshold]]) -> dict[str, Threshold]:
     """The narrowest thresholds that accept everything that any of `several` accepts.
 
