@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from livecc.errors import LiveccError
-from livecc.files.limits import MAX_EXPANSION, MAX_INPUT_LINE_BYTES, most_unpacked
+from livecc.files.foreign_parquet import TOO_LARGE, ExpandsError, read_foreign_batches
+from livecc.files.limits import MAX_INPUT_LINE_BYTES
 from livecc.files.lines import BrokenFileError, read_lines
 from livecc.files.parquet import column_names
 from livecc.formats.input_lines import TOO_LONG
@@ -37,52 +39,23 @@ def rows_of(path: Path) -> Iterator[Row | Bad]:
 
 
 def parquet_rows(path: Path) -> Iterator[Row | Bad]:
-    """(number from 1, row) of a Parquet file.
-
-    A file of two kilobytes may hold a row of a hundred million numbers: what its footer counts is
-    limited as what compressed files unpack to, and a row as a line of JSON.
-    """
+    """(number from 1, row) of a Parquet file; a row may take as much memory as a line of JSON."""
     import pyarrow
-    import pyarrow.parquet
 
     number = 0
     try:
-        with pyarrow.parquet.ParquetFile(path) as table:
-            if _unpacks_too_far(table.metadata):
-                yield Bad(
-                    "its footer",
-                    f"the columns unpack to more than {MAX_EXPANSION} times their size; "
-                    "write the table again with smaller row groups",
-                )
-                return
-            for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
-                if batch.nbytes <= MAX_INPUT_LINE_BYTES:
-                    for row in batch.to_pylist():
-                        number += 1
-                        yield number, row
-                    continue
-                for index in range(batch.num_rows):
-                    number += 1
-                    one = batch.slice(index, 1)
-                    if one.nbytes > MAX_INPUT_LINE_BYTES:
-                        size = MAX_INPUT_LINE_BYTES // 2**20
-                        yield Bad(f"row {number}", f"the row is larger than {size} MiB")
-                    else:
-                        yield number, one.to_pylist()[0]
+        for first, batch in read_foreign_batches(path, _BATCH_ROWS):
+            if batch is None:
+                number = first + 1
+                yield Bad(f"row {number}", TOO_LARGE)
+                continue
+            for number, row in enumerate(batch.to_pylist(), first + 1):
+                yield number, row
+    except ExpandsError as error:
+        yield Bad("its footer", str(error))
     except (OSError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())
         yield Bad(f"after row {number}", f"cannot be read as a Parquet table ({reason})")
-
-
-def _unpacks_too_far(metadata: Any) -> bool:
-    """Whether a column's values in a row group take far more bytes than the file has for them."""
-    for group in range(metadata.num_row_groups):
-        columns = metadata.row_group(group)
-        for place in range(columns.num_columns):
-            column = columns.column(place)
-            if 8 * column.num_values > most_unpacked(column.total_compressed_size):
-                return True
-    return False
 
 
 def csv_rows(path: Path) -> Iterator[Row | Bad]:
@@ -97,6 +70,9 @@ def csv_rows(path: Path) -> Iterator[Row | Bad]:
             yield from problems
             problems.clear()
             if header is None:
+                if problem := _header_problem(values):
+                    yield Bad("line 1", problem)
+                    return
                 header = values
             elif len(values) == len(header):
                 yield reader.line_num, dict(zip(header, values, strict=True))
@@ -108,6 +84,15 @@ def csv_rows(path: Path) -> Iterator[Row | Bad]:
     except csv.Error as error:
         yield Bad(f"line {reader.line_num}", f"no CSV: {error}")
     yield from problems
+
+
+def _header_problem(names: list[str]) -> str | None:
+    """Why these cannot be the names of columns, or None."""
+    if "\0" in "".join(names):
+        return "no UTF-8 text (UTF-16 perhaps); save the table as UTF-8"
+    # A column without a name is a mere number of rows, as some programs write.
+    doubled = next((name for name, count in Counter(filter(None, names)).items() if count > 1), "")
+    return f"the header has {doubled!r} twice; rename one of the columns" if doubled else None
 
 
 def _text_lines(path: Path, problems: list[Bad]) -> Iterator[str]:

@@ -261,7 +261,7 @@ def test_rows_of_a_table_that_fill_the_memory(
     pyarrow.parquet.write_table(pyarrow.table(columns), path, compression="zstd")
     assert path.stat().st_size < 2**20
     # Of a gibibyte, which unpacks for free, a test takes too long.
-    monkeypatch.setattr("livecc.sources.rows.most_unpacked", lambda _: 45_000_000)
+    monkeypatch.setattr("livecc.files.foreign_parquet.most_unpacked", lambda _: 45_000_000)
     before = pyarrow.total_allocated_bytes()
     names = {"start": "start", "end": "end", "text": "text"}
     lines, (left,) = made(tmp_path, part("table", path, columns=names))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from livecc.errors import LiveccError
+from livecc.files.foreign_parquet import TOO_LARGE, ExpandsError, read_foreign_batches
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 #: Parquet rows in memory at a time.
@@ -56,12 +57,13 @@ def rows(path: Path, key: str, column: str, *, labels: bool) -> Iterator[Any]:
 
 def _batches(path: Path, key: str, column: str, score: Any) -> Iterator[Any]:
     import pyarrow.csv
-    import pyarrow.parquet
 
     wanted = list(dict.fromkeys((key, column)))
     if not is_csv(path):
-        with pyarrow.parquet.ParquetFile(path) as table:
-            yield from table.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False)
+        for first, batch in read_foreign_batches(path, _BATCH_ROWS, wanted):
+            if batch is None:
+                raise LiveccError(f"{path}, row {first + 1}: {TOO_LARGE}")
+            yield batch
         return
     labels = score == pyarrow.string()
     convert = pyarrow.csv.ConvertOptions(
@@ -93,7 +95,7 @@ def _readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, ExpandsError, pyarrow.ArrowException) as error:
         kind = "CSV" if is_csv(path) else "Parquet"
         reason = " ".join(str(error).split())
         raise LiveccError(f"{path}: cannot be read as {kind} ({reason})") from None

@@ -144,6 +144,14 @@ def test_rows_without_a_key(take: Callable[..., Any], tmp_path: Path) -> None:
         take(table)
 
 
+def test_a_row_that_fills_the_memory(take: Callable[..., Any], tmp_path: Path) -> None:
+    """The file has its long key once."""
+    keys = pa.DictionaryArray.from_arrays(pa.array([1, 0], pa.int32()), ["a" * 40_000_000, "b"])
+    table = parquet(tmp_path / "t.parquet", clip=keys, mark=[1.0, 2.0])
+    with pytest.raises(LiveccError, match=r"t\.parquet, row 2: the row is larger than 32 MiB"):
+        take(table)
+
+
 def test_number_that_cannot_be_read(take: Callable[..., Any], tmp_path: Path) -> None:
     lines = [f"clip{n},{n}\n" for n in range(200_000)]
     table = csv(tmp_path / "t.csv", "clip,mark\n" + "".join(lines) + "last,many\n")
