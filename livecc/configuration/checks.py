@@ -24,7 +24,7 @@ from livecc.configuration.texts import read_texts
 from livecc.declaration import TableStage
 from livecc.errors import LiveccError
 from livecc.files.paths import expanded
-from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml
+from livecc.files.yaml_files import DEFAULTS_FILE, REPOSITORY, overlay, read_yaml, refuse_unfolding
 from livecc.formats.layout import RESERVED_NAMES
 from livecc.formats.tables import schema
 from livecc.stages.catalogue import Catalogue, catalogue_of
@@ -69,8 +69,10 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Texts that stand for something else are read: "true", "8", "null", "~/data".
 
-    Raises LiveccError when a section names a stage that cannot be loaded.
+    Raises LiveccError when a section names a stage that cannot be loaded, or aliases of YAML stand
+    for too much.
     """
+    refuse_unfolding(config, "the configuration")
     config = _filled(config, read_yaml(DEFAULTS_FILE))
     told = {**config, SECTION: config.get(SECTION) or {}}
     # `check` reports invalid external scores.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,9 @@ DEFAULTS_FILE = REPOSITORY / "config.yaml"
 
 #: As fast as YAML is read; for this project's own files, because it is not safe from deep nesting.
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+_MOST_VALUES = 1_000_000
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
@@ -47,7 +51,29 @@ def _read(path: Path, loader: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise LiveccError(f"{path}: must contain a mapping, not a {type(value).__name__}")
+    refuse_unfolding(value, str(path))
     return value
+
+
+def refuse_unfolding(value: Any, name: str) -> None:
+    """Raise LiveccError if a value read from YAML is far larger than its file; `name` begins it.
+
+    Aliases share what they refer to in memory, but whatever visits each value visits it each time.
+    """
+    if _unfolded(value, {}) > _MOST_VALUES:
+        raise LiveccError(f"{name}: its aliases unfold to more than {_MOST_VALUES:,} values")
+
+
+def _unfolded(value: Any, known: dict[int, float]) -> float:
+    """How many values there are when each alias stands for what it refers to."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        # Until it is known: of what holds itself there is no end.
+        known[id(value)] = math.inf
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_unfolded(part, known) for part in parts)
+    return known[id(value)]
 
 
 def overlay(base: dict[str, Any], over: Mapping[str, Any]) -> None:

@@ -246,6 +246,25 @@ def test_not_yaml(tmp_path: Path) -> None:
         configuration.load([file])
 
 
+def test_aliases_that_unfold_to_billions(tmp_path: Path) -> None:
+    """Also where Snakemake has read the file."""
+    lines = ["a0: &a0 [1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 11)]
+    file = tmp_path / "laughs.yaml"
+    file.write_text("\n".join(lines))
+    with pytest.raises(
+        LiveccError, match=r"laughs\.yaml: its aliases unfold to more than 1,000,000"
+    ):
+        configuration.load([file])
+    with pytest.raises(LiveccError, match="the configuration: its aliases unfold"):
+        configuration.complete(yaml.safe_load(file.read_text()))
+
+
+def test_aliases_are_allowed() -> None:
+    told = yaml.safe_load("results: &where elsewhere\nmodels_folder: *where\n")
+    assert configuration.complete(told)["models_folder"] == "elsewhere"
+
+
 def test_prompts_of_the_defaults_are_the_papers() -> None:
     from dataclasses import asdict
 
