@@ -242,6 +242,8 @@ def test_tables_that_are_broken(tmp_path: Path) -> None:
     write(tmp_path / "b.csv", "id,title\n1\n2,two,three\n3,ok\n\n")
     write(tmp_path / "c.parquet", b"PAR1 not really")
     write(tmp_path / "d.csv", "name\nx\n")
+    write(tmp_path / "e.csv", "id,title\n4,four\n".encode("utf-16"))
+    write(tmp_path / "f.csv", "id,title,title,,\n5,a,b,,\n")
     lines, left = made(tmp_path, part("table", tmp_path))
     assert {line["id"] for line in lines} == {"1", "3"}
     reasons = " ".join(row["reason"] for row in left)
@@ -250,5 +252,7 @@ def test_tables_that_are_broken(tmp_path: Path) -> None:
         "1 values, but the header has 2",
         "Parquet",
         "no column 'id'",
+        "save the table as UTF-8",
+        "the header has 'title' twice",
     ):
         assert words in reasons
