@@ -35,7 +35,7 @@ rule clip_captions:
         **resources_for(CLIP_CAPTIONS),
     params:
         **CLIP_CAPTIONS_PARAMS,
-        outside=lambda wildcards: outside_flags(wildcards.track),
+        outside=outside_of_track,
         made_with=clips_made_with(CLIP_CAPTIONS_PARAMS),
     message:
         f"{CLIP_CAPTIONS.says}: {{wildcards.track}}/{{wildcards.shard}}"

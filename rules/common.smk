@@ -3,15 +3,18 @@
 # needs  config (config.yaml, presets, --configfile, --config)
 # makes  no file
 
+import gc
 import json
 import shlex
 import sys
 import time
 from contextlib import suppress
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
+from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 
 
@@ -76,6 +79,9 @@ BEGUN = any(Path(DISK.stats_folder(track)).exists() for track in TRACKS)
 ANY = LAYOUT.shard("{track}", "{shard}")
 SCRIPTS = f"{BASE}/scripts"
 STARTED = time.time()
+# All that a graph of jobs consists of stays alive, and Python looks through it for garbage often:
+# for 13,000 jobs, this took a twentieth of the time.
+gc.set_threshold(50_000, 20, 100)
 # Deployment methods (--sdm); if empty, jobs use the configured interpreters or this one.
 DEPLOYED = {str(method) for method in workflow.deployment_settings.deployment_method}
 
@@ -137,9 +143,15 @@ def outside(path):
     return str(Path(path).absolute()) if IN_MODULE else path
 
 
+def of_many_jobs(function):
+    """A function of wildcards whose parameters Snakemake need not find out for each job anew."""
+    overwrite_function_params(function, signature(function).parameters)
+    return function
+
+
 def literal(text):
     """A param with literal braces, not wildcards."""
-    return lambda wildcards: text
+    return of_many_jobs(lambda wildcards: text)
 
 
 def external_flag():
@@ -250,9 +262,11 @@ def resources_for(stage):
     engine = chosen_engine(config, stage) if isinstance(stage, CachedStage) else None
     return {
         **({"api": 1} if engine is not None and engine.asks_service else {}),
-        "mem_mb": lambda wildcards, attempt: mem_mb_for(stage, attempt),
-        "runtime": lambda wildcards, input, attempt: runtime_for(stage, input, attempt),
-        "gpu": lambda wildcards, input: gpu_for(stage, wildcards, input),
+        "mem_mb": of_many_jobs(lambda wildcards, attempt: mem_mb_for(stage, attempt)),
+        "runtime": of_many_jobs(
+            lambda wildcards, input, attempt: runtime_for(stage, input, attempt)
+        ),
+        "gpu": of_many_jobs(lambda wildcards, input: gpu_for(stage, wildcards, input)),
     }
 
 
@@ -314,9 +328,11 @@ def jobs_of(stage, track):
 def score_params(stage):
     """The params of a stage: its command, and what of it decides the scores."""
 
+    @of_many_jobs
     def options(wildcards):
         return jobs_of(stage, wildcards.track).options
 
+    @of_many_jobs
     def command(wildcards, input):
         return jobs.Command(start, jobs_of(stage, wildcards.track), wildcards.shard)
 
@@ -349,16 +365,19 @@ def score_inputs(stage):
     if "lines" in stage.needs:
         files["lines"] = input_shard
     if stage.gated:
-        files["scores"] = lambda wildcards: [
-            LAYOUT.shard(wildcards.track, wildcards.shard).scores(one.name)
-            for one in jobs_of(stage, wildcards.track).earlier
-        ]
+        files["scores"] = of_many_jobs(
+            lambda wildcards: [
+                LAYOUT.shard(wildcards.track, wildcards.shard).scores(one.name)
+                for one in jobs_of(stage, wildcards.track).earlier
+            ]
+        )
     return files | receipts_for(stage) | settings_of(stage)
 
 
 def gate_lines(stage):
     """The input file of a shard, if a stage that makes clips has a gate."""
 
+    @of_many_jobs
     def lines(wildcards):
         gated = configuration.gate(config, wildcards.track, stage.name)
         return input_shard(wildcards) if gated else []
@@ -369,6 +388,7 @@ def gate_lines(stage):
 def settings_of(stage):
     """A newer input, as a named one, for shards that were scored with other settings."""
 
+    @of_many_jobs
     def settings(wildcards):
         def is_current():
             current = jobs_of(stage, wildcards.track).is_current(wildcards.shard)
@@ -383,6 +403,7 @@ def settings_of(stage):
 # --- stages that make clips ----------------------------------------------------------------------
 
 
+@of_many_jobs
 def input_shard(wildcards):
     """The input file of a shard."""
     if takes_videos(wildcards.track):
@@ -428,6 +449,7 @@ def tracks_of(stage):
 def clips_made_with(params):
     """What clips were made with: the params of their rule, and the input file."""
 
+    @of_many_jobs
     def digest(wildcards):
         settings, file = input_state(wildcards)
         decides = {**params, "outside": outside_flags(wildcards.track), **settings}
@@ -439,6 +461,7 @@ def clips_made_with(params):
 def clips_made_differently(stage, params):
     """A newer input for shards that were cut with other settings."""
 
+    @of_many_jobs
     def settings(wildcards):
         def is_current():
             same = is_same(recorded(stats), clips_made_with(params)(wildcards))
@@ -453,6 +476,7 @@ def clips_made_differently(stage, params):
 def stats_of_alternative(stage):
     """The stats of the stage that makes the same files with other settings, as a param."""
 
+    @of_many_jobs
     def stats(wildcards):
         other = CATALOGUE.tracks[wildcards.track].alternative_to(stage)
         return DISK.shard(wildcards.track, wildcards.shard).stats(other.name) if other else []
@@ -476,6 +500,12 @@ def category_flags(stage):
 def outside_flags(track):
     """--videos-outside, if videos outside of their folder may be opened."""
     return outside_arguments(config["tracks"][track]["videos_outside"])
+
+
+@of_many_jobs
+def outside_of_track(wildcards):
+    """The same, as a param."""
+    return outside_flags(wildcards.track)
 
 
 # --- results -------------------------------------------------------------------------------------

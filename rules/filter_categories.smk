@@ -31,7 +31,7 @@ rule filter_categories:
         # Literal: its braces are no wildcards.
         categories=literal(FILTER_CATEGORIES_PARAMS["categories"]),
         mode=FILTER_CATEGORIES_PARAMS["mode"],
-        outside=lambda wildcards: outside_flags(wildcards.track),
+        outside=outside_of_track,
         version=FILTER_CATEGORIES_PARAMS["version"],
         made_with=clips_made_with(FILTER_CATEGORIES_PARAMS),
     message:

@@ -6,6 +6,7 @@ import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,7 @@ class StageJobs:
             },
             "version": stage.version_in(config["mode"]),
         }
+        self._made_with: tuple[dict[str, str | None], str] | None = None
         self._job = JobSpec(
             stage=stage,
             track=catalogue.tracks[track],
@@ -164,11 +166,14 @@ class StageJobs:
         The weights count by their digests as well, which are known when a job starts.
         """
         weights = {role: _digest(path) for role, path in self._job.receipts.items()}
-        return made_with(
-            {**self.decides, "weights": weights},
-            None if self._job.videos is None else self._job.videos.path,
-            results=self.layout.results,
-        )
+        if self._made_with is None or self._made_with[0] != weights:
+            digest = made_with(
+                {**self.decides, "weights": weights},
+                None if self._job.videos is None else self._job.videos.path,
+                results=self.layout.results,
+            )
+            self._made_with = weights, digest
+        return self._made_with[1]
 
     def note(self, shard: str) -> Coverage | None:
         """What the last job of a shard recorded; None without a usable note."""
@@ -238,7 +243,8 @@ def _digest(receipt: Path) -> str | None:
 class Command:
     """The command of a job, put together when it is printed or run.
 
-    Snakemake evaluates the params of every job that it considers, and runs few of them.
+    Snakemake evaluates the params of every job that it considers, and runs few of them; of a job
+    that it prints, it asks three times. The weights may be fetched before the job starts.
     """
 
     start: Sequence[str]
@@ -250,12 +256,15 @@ class Command:
         """What the job will record (livecc.planning.made_with)."""
         return self.jobs.made_with
 
-    def __str__(self) -> str:
+    @cached_property
+    def _without_record(self) -> str:
         spec = self.jobs.spec(self.shard)
         files = self.jobs.layout.shard(spec.track.name, self.shard)
-        coverage = files.coverage(spec.stage.name)
-        recorded = ["--coverage", coverage, "--made-with", self.made_with]
-        return shlex.join([*self.start, *spec.arguments(), *recorded])
+        words = [*self.start, *spec.arguments(), "--coverage", files.coverage(spec.stage.name)]
+        return shlex.join(words)
+
+    def __str__(self) -> str:
+        return f"{self._without_record} --made-with {shlex.quote(self.made_with)}"
 
 
 def job_spec(config: Mapping[str, Any], track: str, stage: CachedStage, shard: str) -> JobSpec:
