@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -34,6 +34,7 @@ from livecc.commands.show import show
 from livecc.commands.validate import validate
 from livecc.commands.verify import verify
 from livecc.commands.what_if import what_if
+from livecc.software import code_version
 from livecc.terminal import say
 
 
@@ -74,6 +75,27 @@ for command in (
     register(app, command)
 app.add_typer(models)
 app.add_typer(cache)
+
+
+def say_version(wanted: bool) -> None:
+    """Say which code this is, and end."""
+    if wanted:
+        code = code_version()
+        commit = f" ({code['commit'][:12]}{', changed' * bool(code['dirty'])})"
+        say(f"livecc {code['version']}{commit if code['commit'] else ''}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=say_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options without a sub-command."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from livecc import commands
+from livecc import __version__, commands
 from livecc.commands.arguments import files_of, gathered
 from livecc.stages.tracks import TRACKS
 from tests.support.places import LIVECC, REPOSITORY, SCRIPTS
@@ -67,6 +67,14 @@ def test_help_lists_every_command_with_a_whole_sentence() -> None:
     listed = re.findall(r"^  ([a-z][a-z-]+)  ", text.partition("Commands:")[2], re.MULTILINE)
     assert tuple(listed) == COMMANDS
     assert "..." not in text.partition("Commands:")[2]
+
+
+def test_version() -> None:
+    result = livecc("--version")
+    assert re.fullmatch(
+        rf"livecc {re.escape(__version__)}( \([0-9a-f]{{12}}(, changed)?\))?\n", result.stdout
+    )
+    assert result.returncode == 0
 
 
 @pytest.mark.parametrize("words", LEAVES, ids=" ".join)
