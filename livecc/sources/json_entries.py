@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from livecc.files.limits import MAX_INPUT_LINE_BYTES
-from livecc.files.lines import BrokenFileError, decompressed, most_unpacked, read_lines
-from livecc.formats.input_lines import TOO_LONG
+from livecc.files.lines import decompressed, most_unpacked
+from livecc.sources.numbered_lines import numbered_lines
 from livecc.sources.registry import Bad
 
 _PIECE = 2**20
@@ -22,19 +22,11 @@ _INK = re.compile(r"[^ \t\r\n]")
 
 def objects_of_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]] | Bad]:
     """(line number, object) of each line of a file, or why there is none."""
-    numbered = read_lines(path)
-    number = 0
-    while True:
-        try:
-            number, line = next(numbered)
-        except StopIteration:
-            return
-        except BrokenFileError as error:
-            yield Bad(f"line {number + 1}", str(error).removeprefix(f"{path}: "))
-            return
-        if line is None:
-            yield Bad(f"line {number}", TOO_LONG)
+    for found in numbered_lines(path):
+        if isinstance(found, Bad):
+            yield found
             continue
+        number, line = found
         line = line.removeprefix(b"\xef\xbb\xbf")
         if not line.strip():
             continue

@@ -11,9 +11,8 @@ from typing import Any
 from livecc.errors import LiveccError
 from livecc.files.foreign_parquet import TOO_LARGE, ExpandsError, read_foreign_batches
 from livecc.files.limits import MAX_INPUT_LINE_BYTES
-from livecc.files.lines import BrokenFileError, read_lines
 from livecc.files.parquet import column_names
-from livecc.formats.input_lines import TOO_LONG
+from livecc.sources.numbered_lines import numbered_lines
 from livecc.sources.registry import Bad
 
 #: Captions of a video may have a megabyte.
@@ -96,17 +95,9 @@ def _header_problem(names: list[str]) -> str | None:
 
 
 def _text_lines(path: Path, problems: list[Bad]) -> Iterator[str]:
-    numbered = read_lines(path)
-    number = 0
-    while True:
-        try:
-            number, line = next(numbered)
-        except StopIteration:
-            return
-        except BrokenFileError as error:
-            problems.append(Bad(f"line {number + 1}", str(error).removeprefix(f"{path}: ")))
-            return
-        if line is None:
-            problems.append(Bad(f"line {number}", TOO_LONG))
+    for found in numbered_lines(path):
+        if isinstance(found, Bad):
+            problems.append(found)
             continue
+        number, line = found
         yield line.decode("utf-8-sig" if number == 1 else "utf-8", "replace") + "\n"

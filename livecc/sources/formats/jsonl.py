@@ -8,9 +8,10 @@ from pathlib import Path
 
 import orjson
 
-from livecc.files.lines import JSON_LINES_SUFFIXES, BrokenFileError, read_lines
-from livecc.formats.input_lines import TOO_LONG, BadRecordError, parse_object
+from livecc.files.lines import JSON_LINES_SUFFIXES
+from livecc.formats.input_lines import BadRecordError, parse_object
 from livecc.sources.facts import facts_of
+from livecc.sources.numbered_lines import numbered_lines
 from livecc.sources.options import JsonLines
 from livecc.sources.record import Video, path_of
 from livecc.sources.registry import Bad, Entry, Line, WeakVideo
@@ -22,20 +23,11 @@ NO_CAPTIONS = "no captions: the line of yt-dlp tells of the video alone"
 
 def read_dump(path: Path, part: JsonLines) -> Iterator[Entry]:
     """The videos of a file of lines."""
-    numbered = read_lines(path)
-    number = 0
-    while True:
-        try:
-            number, line = next(numbered)
-        except StopIteration:
-            return
-        except BrokenFileError as error:
-            yield Bad(f"line {number + 1}", str(error).removeprefix(f"{path}: "))
-            return
-        if line is None:
-            yield Bad(f"line {number}", TOO_LONG)
-        elif line.strip():
-            yield _entry(number, line, part)
+    for found in numbered_lines(path):
+        if isinstance(found, Bad):
+            yield found
+        elif found[1].strip():
+            yield _entry(*found, part)
 
 
 def _entry(number: int, line: bytes, part: JsonLines) -> Entry:
