@@ -31,5 +31,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--output", required=True, type=Path, metavar="JSON")
     cli.add_made_with(parser)
-    cli.spare_pandas()
     cli.run(main, parser)

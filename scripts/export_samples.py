@@ -58,5 +58,4 @@ if __name__ == "__main__":
         help="the format's part of the section `exports`",
     )
     cli.add_made_with(parser)
-    cli.spare_pandas()
     cli.run(main, parser)

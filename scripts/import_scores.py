@@ -46,5 +46,4 @@ if __name__ == "__main__":
     parser.add_argument("--output", required=True, type=Path, metavar="PARQUET")
     parser.add_argument("--stats", required=True, type=Path, metavar="JSON")
     cli.add_made_with(parser)
-    cli.spare_pandas()
     cli.run(main, parser)

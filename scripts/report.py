@@ -28,7 +28,6 @@ def main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    cli.spare_pandas()
     default = PageOptions()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", required=True, metavar="FOLDER")

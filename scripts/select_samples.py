@@ -68,5 +68,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="report")
     cli.add_made_with(parser)
-    cli.spare_pandas()
     cli.run(main, parser)

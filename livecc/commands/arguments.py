@@ -25,6 +25,7 @@ def register(app: typer.Typer, command: Callable[..., int | None], name: str | N
 
     @functools.wraps(command)
     def run(**options: Any) -> NoReturn:
+        cli.spare_pandas()
         read = {name: paths_expanded(value) for name, value in options.items()}
         cli.finish(lambda: command(**read))
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from livecc import cli
 from livecc.commands.arguments import ConfigFiles, configuration_files
 from livecc.commands.report import Results, run_and_names
 
@@ -37,7 +36,6 @@ def browse(
       livecc browse --configfile my.yaml
       livecc browse results --port 8000
     """
-    cli.spare_pandas()
     from livecc.report.server import Pages, serve
     from livecc.terminal import say
 

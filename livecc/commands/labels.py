@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from livecc import cli
 from livecc.commands.arguments import ConfigFiles, beginning, configuration_files, track_names
 
 
@@ -80,7 +79,6 @@ def labels(
       livecc labels labels.json --sample sample.json --configfile my.yaml --yield 0.3
       livecc labels labels.json --sample sample.json --configfile my.yaml --precision 0.95
     """
-    cli.spare_pandas()
     from livecc import configuration
     from livecc.files.atomic import write_json
     from livecc.labels.command import Goals, inspect

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from livecc import cli
 from livecc.commands.arguments import ConfigFiles, configuration_files
 
 Results = Annotated[
@@ -71,7 +70,6 @@ def report(
       livecc report results --size 40 --played 120
       livecc report results --no-media --output small.html
     """
-    cli.spare_pandas()
     from livecc.report.make import PageOptions, make_page
     from livecc.terminal import say
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from livecc import cli
 from livecc.commands.arguments import ConfigFiles, beginning, configuration_files, track_names
 
 
@@ -41,7 +40,6 @@ def sample_for_labels(
     Example:
       livecc sample-for-labels --configfile my.yaml --count 200 --output sample.json
     """
-    cli.spare_pandas()
     from livecc import configuration
     from livecc.labels.files import write_sample
     from livecc.labels.population import read_population

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from livecc import cli
 from livecc.commands.arguments import ConfigFiles, beginning, configuration_files, track_names
 
 
@@ -63,7 +62,6 @@ def show(
       livecc show talk.mp4 --configfile my.yaml --selection strict
       livecc show 'talk.mp4#0-120' --configfile my.yaml --play clip.mp4
     """
-    cli.spare_pandas()
     from livecc import configuration
     from livecc.errors import LiveccError
     from livecc.showing.command import show as show_it

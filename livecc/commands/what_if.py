@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from livecc import cli
 from livecc.commands.arguments import ConfigFiles, beginning, configuration_files, track_names
 
 
@@ -73,7 +72,6 @@ def what_if(
       livecc what-if --configfile my.yaml --track sft --set language.min_confidence=0.9
       livecc what-if --configfile my.yaml --selection strict --against default
     """
-    cli.spare_pandas()
     from livecc import configuration
     from livecc.errors import LiveccError
     from livecc.selecting.what_if.answer import ENTERS, LEAVES, answer, changed_clips, spread
