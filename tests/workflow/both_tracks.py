@@ -13,7 +13,7 @@ from tests.workflow.pictures import write_video_with_tone
 from tests.workflow.running import FOLD, SUN, Project, record
 
 #: Said by people in the demo's videos; all are English.
-SPEAKING = ("paper_boat", "pour_over_coffee", "presenter")
+SPEAKING = ("paper_boat", "presenter")
 #: Small, so that a kill in the middle of a job finds some batches done and some not.
 SMALL_BATCHES: dict[str, dict[str, int]] = {
     "score_lm_loss": {"tokens_per_batch": 400},
@@ -95,7 +95,7 @@ def make_both_tracks(
     whisper: Path | None = None,
     *,
     speaking: Sequence[str] = SPEAKING,
-    n_captions: int = 12,
+    n_captions: int = 8,
 ) -> Project:
     """One shard a track; with `whisper`, the SFT track is transcribed, else it brings its words.
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,10 +108,16 @@ def wait_until(true: Callable[[], bool], seconds: float, pause: float = 0.02) ->
     return True
 
 
-def clear(project: Project) -> None:
-    """Forget all runs: results, caches, and what Snakemake noted."""
-    for name in ("results", ".snakemake"):
-        shutil.rmtree(project.folder / name, ignore_errors=True)
+def clear(project: Project, keep_scores_of: Collection[str] = ()) -> None:
+    """Forget all runs: results, what Snakemake noted, and caches but those of some stages."""
+    shutil.rmtree(project.folder / ".snakemake", ignore_errors=True)
+    kept = [project.results("cache", stage) for stage in keep_scores_of]
+    for path in project.results().glob("*"):
+        if path != project.results("cache"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in project.results("cache").glob("*"):
+        if path not in kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def final_files(project: Project) -> dict[str, bytes]:

@@ -15,6 +15,9 @@ import yaml
 from tests.support.places import REPOSITORY
 from tests.workflow.warm import warm_python
 
+#: Variables that no package reads when it is imported; of others, some may do.
+READ_LATE = ("LIVECC_", "PYTHONPATH", "HTTPS_PROXY", "https_proxy", "NO_PROXY")
+
 
 def _words(text: str) -> list[str]:
     return text.split()
@@ -107,8 +110,7 @@ class Project:
     def run(self, *flags: str, environment: dict[str, str] | None = None) -> Run:
         """Run Snakemake in the folder."""
         command = self.command(*flags)
-        # Packages may have read other variables when they were imported.
-        if self.warm and all(name.startswith("LIVECC_") for name in environment or ()):
+        if self.warm and all(name.startswith(READ_LATE) for name in environment or ()):
             command[0] = warm_python()
         result = subprocess.run(
             command,

@@ -13,6 +13,7 @@ import yaml
 
 from tests.support.places import REPOSITORY
 from tests.workflow.running import FOLD, SUN, Project, Run, record
+from tests.workflow.warm import warm_python
 
 pytestmark = pytest.mark.workflow
 
@@ -67,7 +68,7 @@ class Importer:
             },
         }
         (self.folder / "own.yaml").write_text(yaml.safe_dump({"livecc": config}))
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--workflow-profile", "none"]
+        command = [warm_python(), "-m", "snakemake", "--cores", "2", "--workflow-profile", "none"]
         result = subprocess.run(
             [*command, "--rerun-triggers", "mtime", *flags],
             cwd=self.folder,

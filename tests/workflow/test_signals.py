@@ -31,7 +31,7 @@ INCOMPLETE = 1
 
 @pytest.fixture
 def project(tmp_path: Path, tiny_lm: Path, face_detector: Path) -> Project:
-    return make_both_tracks(tmp_path / "p", tiny_lm, face_detector, n_captions=8)
+    return make_both_tracks(tmp_path / "p", tiny_lm, face_detector)
 
 
 def test_ended_run_goes_on_where_it_was(project: Project) -> None:

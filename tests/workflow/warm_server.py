@@ -7,6 +7,7 @@ The process that was forked returns from `serve` and runs what was asked for.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -17,6 +18,8 @@ import selectors
 import signal
 import socket
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -28,9 +31,10 @@ _GIVEN = os.environ["PYTHONPATH"].split(os.pathsep)
 USUAL_PATH = [place for place in sys.path[1:] if place not in _GIVEN]
 
 PACKAGES = {
-    "snakemake": ("snakemake.cli",),
+    "snakemake": ("snakemake.cli", "msgspec", "orjson", "typer"),
     "jobs": (
-        *("numpy", "pyarrow.parquet", "scipy.sparse", "av", "torch"),
+        *("numpy", "pandas", "pyarrow.parquet", "pyarrow.compute", "pyarrow.dataset"),
+        *("scipy.sparse", "av", "torch", "dateutil.tz", "msgspec", "orjson", "pebble", "zstandard"),
         *("langid.langid", "transformers.models.qwen2.modeling_qwen2"),
         *("transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto"),
         *("multiprocessing.spawn", "multiprocessing.pool", "concurrent.futures.process"),
@@ -166,11 +170,39 @@ def run(request: dict[str, Any], launcher: str) -> NoReturn:
         # Its jobs are forks, too.
         sys.executable = launcher
         sys.argv = words[1:]
-        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = list(words)
-        runpy.run_path(words[0], run_name="__main__")
-    sys.exit()
+        end_with(lambda: runpy.run_module(words[1], run_name="__main__", alter_sys=True))
+    sys.argv = list(words)
+    end_with(lambda: runpy.run_path(words[0], run_name="__main__"))
+
+
+def end_with(program: Callable[[], object]) -> NoReturn:
+    """Run a program and end as an interpreter does, but leave what is in memory as it is.
+
+    To free it, all that was imported would be copied, which takes longer than many a job.
+    """
+    status: Any = 0
+    try:
+        program()
+    except SystemExit as end:
+        status = end.code
+    except KeyboardInterrupt:
+        status = KeyboardInterrupt
+        sys.excepthook(*sys.exc_info())
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+        status = 1
+    threading._shutdown()  # waits for threads that are no daemons
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(ValueError, OSError):
+            stream.flush()
+    if status is KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(int(status or 0) & 0xFF)
 
 
 def customize(path: list[str], words: list[str]) -> None:
