@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from livecc.captions.titles import CONTROL_RANGES, CONTROLS, SPECIAL_TOKEN
+
 ENTITIES = "entities"
 TAGS = "tags"
 SPEAKER_MARKS = "speaker marks"
@@ -48,8 +50,6 @@ KINDS = (
 # Where one of these was, punctuation alone is no speech.
 _NOT_SAID = (SPEAKER_MARKS, SOUND_MARKS, MUSIC_NOTES)
 
-# Control characters that are no white space (white space separates words).
-_CONTROL = "\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
 # Soft hyphen, zero-width space, marks of direction, word joiner, byte order mark and their like;
 # not the joiners U+200C and U+200D, which Persian, Indic scripts and emoji need.
 _INVISIBLE = (
@@ -64,8 +64,6 @@ _OPEN, _CLOSE = "[［【〔", "]］】〕"
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 # An entity may itself be encoded, "&amp;amp;" even twice.
 _ENTITY_ROUNDS = 3
-_CONTROLS = re.compile(f"[{_CONTROL}]")
-_BLANK_CONTROLS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]")
 _INVISIBLES = re.compile(f"[{_INVISIBLE}]")
 _LONE_JOINERS = re.compile(rf"(?<!\S)[{_JOINERS}]+(?!\S)")
 # {\an8} and {\i1} of SubStation, {y:i} of MicroDVD.
@@ -82,16 +80,6 @@ _TAG = re.compile(
     r"(?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'<>]+))*\s*/?>"
     r"|<(?:v|lang)(?:\.[^\s<>]*)?\s[^<>]*>",
     re.IGNORECASE,
-)
-# Of chat templates: <|im_end|>, <｜User｜>, and names that some models write without bars. In a
-# training file each would be read as the token: it ends a turn, or asks for a picture that is not
-# there.
-_SPECIAL_TOKEN = re.compile(
-    r"<[|｜][^<>\s]{1,64}[|｜]>"
-    r"|(?i:</?(?:s|unk|pad|mask|bos|eos|images?|img|videos?|audio|box|ref|quad|think|tool_call"
-    r"|tool_response|(?:start|end)_of_(?:turn|image|utterance)|im_(?:start|end|patch)"
-    r"|vision_(?:start|end)|(?:image|video|vision)_pad|(?:image|audio)_soft_token|img_context)>)"
-    r"|<</?SYS>>|\[/?INST\]"
 )
 _PAIR = re.compile(r"\[([^\[\]]*)\](\s*:)?|［([^［］]*)］|【([^【】]*)】|〔([^〔〕]*)〕")
 _MOST_NESTED = 20
@@ -129,7 +117,7 @@ _MARKED_NAME = re.compile(_SPEAKS + _NAME.pattern, re.MULTILINE)
 
 # A text with one of these is looked into; all lie below the number.
 _LOOKED_INTO = re.compile(
-    rf"[&<>{{\\(*#\]\[{_CONTROL}{_INVISIBLE}{_JOINERS}{_NOTES}［］【】〔〕（＞]"
+    rf"[&<>{{\\(*#\]\[{CONTROL_RANGES}{_INVISIBLE}{_JOINERS}{_NOTES}［］【】〔〕（＞]"
 )
 _MOST_POINTS = 0x1F400
 # Combining marks in a row.
@@ -183,17 +171,6 @@ def clean_texts(
     if waiting is not None:
         unclosed(waiting)
     return cleaned, found
-
-
-def clean_title(text: str) -> str:
-    """A title, category or prompt on one line, without control characters and special tokens."""
-    if text.isprintable() and "<" not in text and "[" not in text:
-        return text
-    cleaned = _SPECIAL_TOKEN.sub(" ", _CONTROLS.sub("", text))
-    # _CONTROLS has no white space, which separates a caption's words; here it may be a line break.
-    if cleaned == text and not _BLANK_CONTROLS.search(text):
-        return text
-    return " ".join(cleaned.split())
 
 
 def count_kinds(found: Iterable[tuple[int, str, int]]) -> Counter[str]:
@@ -295,7 +272,7 @@ def _clean(text: str, counts: Counter[str], *, lines: bool) -> str:
     if "&" in text:
         text = _decoded(text, counts)
     if not text.isprintable() or "\u034f" in text:
-        text = _removed(_CONTROLS, "", text, CONTROL, counts)
+        text = _removed(CONTROLS, "", text, CONTROL, counts)
         text = _removed(_INVISIBLES, "", text, INVISIBLE, counts)
     if not text.isascii():
         text = _removed(_LONE_JOINERS, "", text, INVISIBLE, counts)
@@ -326,7 +303,7 @@ def _clean(text: str, counts: Counter[str], *, lines: bool) -> str:
         text = _removed(_SOUNDS, " ", text, SOUND_MARKS, counts)
     text = _without_speakers(text, counts, lines=lines)
     # Last, and by a space, so that what is taken out around it makes no new one.
-    return _removed(_SPECIAL_TOKEN, " ", text, SPECIAL, counts) if "<" in text else text
+    return _removed(SPECIAL_TOKEN, " ", text, SPECIAL, counts) if "<" in text else text
 
 
 def _removed(pattern: re.Pattern[str], by: str, text: str, kind: str, counts: Counter[str]) -> str:

@@ -17,12 +17,8 @@ from typing import Any
 
 import numpy as np
 
-#: Frames per second that the reader takes, and the most it takes.
-FPS = 2.0
-MAX_FRAMES = 480
-#: Frames of the first chunk, and of every other.
-FIRST_FRAMES = 6
-CHUNK_FRAMES = 2
+from livecc.trainer.chunking import CHUNK_FRAMES, FIRST_FRAMES, FPS, MAX_FRAMES
+
 #: The reader's tolerance for the last frame, in seconds.
 _TOLERANCE = 1e-6
 

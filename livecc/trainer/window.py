@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from livecc.trainer.reader import CHUNK_FRAMES, FIRST_FRAMES, FPS, MAX_FRAMES
+from livecc.trainer.chunking import CHUNK_FRAMES, FIRST_FRAMES, FPS, MAX_FRAMES
 
 #: From the end of the last word to the chunk's last frame, at least. More than rounding of times.
 LEAD_SECONDS = 0.1

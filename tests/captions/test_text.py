@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livecc.captions.text import KINDS, clean_texts, clean_title
+from livecc.captions.text import KINDS, clean_texts
+from livecc.captions.titles import clean_title
 from livecc.formats.records import Clip, Transcript
 from livecc.formats.samples import clip_sample
 from livecc.stages.clip_captions.cut import clip_captions

@@ -106,6 +106,23 @@ def test_help_starts_fast() -> None:
         assert set(HEAVY) & set(child.stderr.split()) == set(), words
 
 
+def test_a_configuration_is_read_without_heavy_packages() -> None:
+    """Every command and every start of Snakemake does so."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom livecc import configuration\n"
+        "configuration.load([Path(sys.argv[1])])\n"
+        "print(*sorted(name for name in sys.modules if '.' not in name))"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code, str(REPOSITORY / "presets" / "demo.yaml")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(HEAVY) & set(child.stdout.split()) == set()
+
+
 def test_completion() -> None:
     """As bash asks for it."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from livecc.trainer.chunking import MAX_FRAMES
 from livecc.trainer.reader import (
-    MAX_FRAMES,
     UnreadableSampleError,
     chunk_times,
     constant_rate,

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from livecc.trainer.reader import MAX_FRAMES, chunk_times, constant_rate, deliver, sampled_frames
+from livecc.trainer.chunking import MAX_FRAMES
+from livecc.trainer.reader import chunk_times, constant_rate, deliver, sampled_frames
 from livecc.trainer.window import longest_words, video_window
 
 RATES = (4.5, 5, 6, 8, 10, 12, 15, 23.976, 24, 25, 29.97, 30, 50, 60)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from livecc.stages.check_samples.samples import BrokenSample, Sample
+from livecc.trainer.chunking import MAX_FRAMES
 from livecc.trainer.reader import (
-    MAX_FRAMES,
     Delivery,
     FloatArray,
     UnreadableSampleError,

@@ -27,7 +27,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from livecc.captions import tracks as captions
-from livecc.captions.text import clean_title
+from livecc.captions.titles import clean_title
 from livecc.captions.tracks import clean_tracks, counts_of, counts_text
 from livecc.captions.units import segmented
 from livecc.files.atomic import open_atomic

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from livecc.captions.text import clean_title
+from livecc.captions.titles import clean_title
 from livecc.files.limits import MAX_LABEL_CHARACTERS, MAX_PATH_BYTES
 from livecc.files.lines import BrokenFileError, read_lines
 from livecc.sources.record import CAPTION_KINDS

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from livecc.captions.text import clean_title
+from livecc.captions.titles import clean_title
 from livecc.files.lines import BrokenFileError, read_lines
 from livecc.files.parquet import TableWriter
 from livecc.formats.input_lines import (

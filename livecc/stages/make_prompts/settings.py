@@ -241,7 +241,7 @@ def service_problems(values: Mapping[str, Any]) -> Iterator[str]:
 def problems(section: Mapping[str, Any]) -> Iterator[str]:
     """Problems with the configuration's section beyond its schema."""
     # Imported here, because it imports numpy and declarations are read by everything.
-    from livecc.captions.text import clean_title
+    from livecc.captions.titles import clean_title
 
     for problem in question_problems(section["prompt"], section["conditions"]):
         yield f"make_prompts.{problem}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livecc.captions.text import clean_title
+from livecc.captions.titles import clean_title
 from livecc.inference.device import resolve_device, resolve_dtype
 from livecc.scores.fingerprint import content_key, fingerprint
 from livecc.scores.job import (
