@@ -79,6 +79,7 @@ rule all:
 
 
 onstart:
+    spare_the_graph()
     check_device()
     begin_run()
     if configuration.used_sources(config):
