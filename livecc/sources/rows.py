@@ -27,9 +27,12 @@ def names_of(path: Path) -> list[str]:
     if path.name.endswith(".parquet"):
         return column_names(path)
     try:
-        return next(csv.reader(_text_lines(path, [])), [])
+        names = next(csv.reader(_text_lines(path, [])), [])
     except csv.Error as error:
         raise LiveccError(f"{path}: no CSV: {error}") from None
+    if problem := _header_problem(names):
+        raise LiveccError(f"{path}, line 1: {problem}")
+    return names
 
 
 def rows_of(path: Path) -> Iterator[Row | Bad]:

@@ -237,6 +237,13 @@ def test_a_column_that_is_named_must_be_there(tmp_path: Path, kind: str) -> None
     assert made(tmp_path, part("table", path, columns={"title": "name"}))[0][0]["title"] == "b"
 
 
+def test_a_header_that_cannot_be_read_is_told_before_its_names_are(tmp_path: Path) -> None:
+    """Whatever columns the options name: none of them would be found."""
+    path = write(tmp_path / "t.csv", "vid,name\na,b\n".encode("utf-16"))
+    _, (left,) = made(tmp_path, part("table", path, columns={"id": "vid"}))
+    assert "save the table as UTF-8" in left["reason"]
+
+
 def test_tables_that_are_broken(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", 'id,title\n1,"open\n' + "x" * 40_000_000)
     write(tmp_path / "b.csv", "id,title\n1\n2,two,three\n3,ok\n\n")
