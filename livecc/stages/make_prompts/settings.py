@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from livecc.captions.titles import clean_title
 from livecc.errors import LiveccError
 from livecc.models.addresses import in_the_clear
 
@@ -240,9 +241,6 @@ def service_problems(values: Mapping[str, Any]) -> Iterator[str]:
 
 def problems(section: Mapping[str, Any]) -> Iterator[str]:
     """Problems with the configuration's section beyond its schema."""
-    # Imported here, because it imports numpy and declarations are read by everything.
-    from livecc.captions.titles import clean_title
-
     for problem in question_problems(section["prompt"], section["conditions"]):
         yield f"make_prompts.{problem}"
     for problem in service_problems(section["openai"]):
