@@ -16,6 +16,8 @@ def init(
         Path | None,
         typer.Argument(
             metavar="[FOLDER]",
+            # `look` says so in its own words.
+            readable=False,
             help="Downloads, caption files, a data set, or JSON lines; asked for if left out.",
         ),
     ] = None,

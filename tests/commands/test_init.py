@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from livecc import configuration
 
+#: Root may do everything, unless this program takes away what it may.
+UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 
-def init(working: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "livecc.commands", "init", *arguments]
+
+def init(
+    working: Path, *arguments: str, prefix: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    command = [*prefix, sys.executable, "-m", "livecc.commands", "init", *arguments]
     return subprocess.run(
         command,
         cwd=working,
@@ -73,14 +80,16 @@ def test_what_cannot_be_done(tmp_path: Path, arguments: list[str], status: int, 
     assert not (tmp_path / "my.yaml").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
+@pytest.mark.skipif(
+    bool(UNPRIVILEGED) and shutil.which("setpriv") is None, reason="root may do everything"
+)
 def test_no_permission(tmp_path: Path) -> None:
     (tmp_path / "down").mkdir(mode=0o000)
     (tmp_path / "locked").mkdir(mode=0o555)
-    assert "cannot be read (no permission)" in init(tmp_path, "down").stderr
+    assert "cannot be read (no permission)" in init(tmp_path, "down", prefix=UNPRIVILEGED).stderr
     (tmp_path / "down").chmod(0o755)
     (tmp_path / "down" / "a.mp4").touch()
-    done = init(tmp_path, "down", "--output", "locked/my.yaml")
+    done = init(tmp_path, "down", "--output", "locked/my.yaml", prefix=UNPRIVILEGED)
     assert "cannot be written" in done.stderr
     assert "(no permission)" in done.stderr
 
