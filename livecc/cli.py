@@ -10,11 +10,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 from livecc.errors import LiveccError
 from livecc.files.atomic import DISK_FULL
@@ -22,6 +19,7 @@ from livecc.files.leftovers import without_temporary_names
 from livecc.files.paths import paths_expanded
 from livecc.formats.video_paths import OUTSIDE
 from livecc.running.driver_watch import TERMINATED, end_with_driver
+from livecc.running.spare_pandas import spare_pandas
 from livecc.terminal import LogFormatter, say, say_exception
 
 if TYPE_CHECKING:
@@ -57,7 +55,8 @@ def _status_kept() -> Iterator[None]:
     try:
         yield
     except SystemExit as end:
-        _status = int(end.code or 0)
+        # A text is printed, and stands for a failure.
+        _status = 1 if isinstance(end.code, str) else int(end.code or 0)
         raise
 
 
@@ -149,54 +148,6 @@ def run_stage(stage: CachedStage) -> NoReturn:
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(TERMINATED)
-
-
-def spare_pandas() -> None:
-    """Keep pyarrow from importing pandas, which takes longer than many a job.
-
-    For the first list that it converts, pyarrow imports pandas to see whether the list is one of
-    its series. So it converts one while pandas cannot be found; who asks for pandas later gets it,
-    pyarrow included.
-    """
-    if "pyarrow" not in sys.modules and "pandas" not in sys.modules:
-        sys.meta_path.insert(0, _PyarrowWithoutPandas())
-
-
-class _PyarrowWithoutPandas(MetaPathFinder):
-    """Lets pyarrow look for pandas in vain when it is imported."""
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
-        if fullname != "pyarrow":
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(fullname)
-        if spec is None or spec.loader is None:
-            return spec
-        load = spec.loader.exec_module
-
-        def load_alone(module: ModuleType) -> None:
-            load(module)
-            nothing = _NoPandas()
-            sys.meta_path.insert(0, nothing)
-            try:
-                module.array([])
-            finally:
-                sys.meta_path.remove(nothing)
-
-        spec.loader.exec_module = load_alone  # type: ignore[method-assign]
-        return spec
-
-
-class _NoPandas(MetaPathFinder):
-    """Makes imports of pandas fail.
-
-    None in sys.modules would have the same effect, but pyarrow's C++ code would use it as the
-    module.
-    """
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:  # noqa: ARG002
-        if fullname == "pandas":
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 def add_videos_outside(parser: argparse.ArgumentParser) -> None:

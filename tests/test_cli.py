@@ -12,6 +12,7 @@ BEGIN = """
 import argparse, atexit, sys, threading, time
 from livecc import cli
 from livecc.errors import LiveccError
+from livecc.running.spare_pandas import spare_pandas
 
 """
 
@@ -33,6 +34,7 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
         ("raise LiveccError('so it is')", 1),
         ("raise RuntimeError('a fault')", 1),
         ("sys.exit(4)", 4),
+        ("sys.exit('as libraries do')", 1),
         ("raise KeyboardInterrupt", 130),
     ],
 )
@@ -75,7 +77,7 @@ def test_a_full_disk_at_the_very_end_is_no_success() -> None:
 def test_pyarrow_does_not_import_pandas_until_somebody_asks() -> None:
     result = run(
         """
-        cli.spare_pandas()
+        spare_pandas()
         import pyarrow.parquet
         table = pyarrow.table({"a": [1, 2], "b": ["x", None]})
         assert "pandas" not in sys.modules
@@ -91,7 +93,7 @@ def test_pandas_that_is_there_is_used() -> None:
     result = run(
         """
         import pandas
-        cli.spare_pandas()
+        spare_pandas()
         import pyarrow
         assert pyarrow.array(pandas.Series([1, 2])).to_pylist() == [1, 2]
         """

@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 from livecc import cli
 from livecc.files.paths import expanded, paths_expanded
 from livecc.formats.video_paths import Outside
+from livecc.running.spare_pandas import spare_pandas
 
 #: Separates the values of one option. A file name may contain any other character.
 _BETWEEN = "\0"
@@ -25,7 +26,7 @@ def register(app: typer.Typer, command: Callable[..., int | None], name: str | N
 
     @functools.wraps(command)
     def run(**options: Any) -> NoReturn:
-        cli.spare_pandas()
+        spare_pandas()
         read = {name: paths_expanded(value) for name, value in options.items()}
         cli.finish(lambda: command(**read))
 
